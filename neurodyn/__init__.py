@@ -1,0 +1,38 @@
+"""Continuous-time neural dynamics: networks as vector fields, settled, judged and drawn."""
+
+from .activation import Activation as Activation
+from .activation import activation_named as activation_named
+from .activation import hard_sigmoid as hard_sigmoid
+from .activation import identity as identity
+from .activation import logistic as logistic
+from .activation import power as power
+from .activation import relu as relu
+from .activation import tanh as tanh
+from .cost import AbstractCost as AbstractCost
+from .cost import LogisticCrossEntropy as LogisticCrossEntropy
+from .cost import SoftmaxCrossEntropy as SoftmaxCrossEntropy
+from .cost import SquaredError as SquaredError
+from .field import AbstractField as AbstractField
+from .field import Field as Field
+from .field import Nudged as Nudged
+from .field import Projected as Projected
+from .field import Scaled as Scaled
+from .integrate import Trajectory as Trajectory
+from .integrate import Verdict as Verdict
+from .integrate import integrate as integrate
+from .integrate import verdict_names as verdict_names
+from .linearise import Kind as Kind
+from .linearise import Linearisation as Linearisation
+from .linearise import kind_names as kind_names
+from .linearise import linearise as linearise
+from .settle import AbstractMethod as AbstractMethod
+from .settle import NotSettledError as NotSettledError
+from .settle import Polish as Polish
+from .settle import Relax as Relax
+from .settle import Settled as Settled
+from .settle import residual as residual
+from .settle import settle as settle
+from .systems.leaky import LayeredLeakyIntegrator as LayeredLeakyIntegrator
+from .systems.leaky import LeakyIntegrator as LeakyIntegrator
+
+__version__ = "0.1.0"

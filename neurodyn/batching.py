@@ -1,0 +1,105 @@
+"""What a solver is given, checked in plain words and brought to one leading batch axis.
+
+A field knows ONE sample (`AbstractField.shapes`). A leaf with one axis more than that is batched,
+and all batched leaves must agree; a leaf without it is shared by the batch.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+from .field import AbstractField, is_concrete
+
+
+def _check_leaf(name: str, leaf: Any, shape: jax.ShapeDtypeStruct) -> jax.Array:
+    """`leaf` as an array of the dtype that the field computes in, or a sentence on why not."""
+    given = jnp.asarray(leaf)
+    if not jnp.issubdtype(given.dtype, jnp.floating):
+        raise TypeError(
+            f"{name} has dtype {given.dtype}, but a field needs floating numbers: "
+            f"convert it, for example {name}.astype({str(shape.dtype)!r})."
+        )
+    if jnp.finfo(given.dtype).bits > jnp.finfo(shape.dtype).bits:
+        raise TypeError(
+            f"{name} is {given.dtype} but the field computes in {shape.dtype} and would lose "
+            f"digits: cast {name} to {shape.dtype}, or the weights to {given.dtype}."
+        )
+    n = len(shape.shape)
+    if given.ndim not in (n, n + 1) or given.shape[given.ndim - n :] != shape.shape:
+        raise ValueError(
+            f"{name} has shape {given.shape}, but the field needs {shape.shape} for one sample "
+            f"or (batch, {', '.join(map(str, shape.shape))}) for several."
+        )
+    if is_concrete(given) and not bool(jnp.isfinite(given).all()):
+        raise ValueError(f"{name} holds NaN or infinite values: clean it first.")
+    return given.astype(shape.dtype)
+
+
+def _check_tree(name: str, tree: PyTree, shapes: PyTree) -> PyTree:
+    wanted, given = jax.tree.structure(shapes), jax.tree.structure(tree)
+    if wanted != given:
+        raise ValueError(
+            f"{name} has the structure {given}, but the field needs {wanted}: {_in_words(shapes)}."
+        )
+    several = wanted.num_leaves > 1
+    named = [f"{name}{jax.tree_util.keystr(path)}" if several else name for path, _ in _flat(tree)]
+    leaves = map(_check_leaf, named, jax.tree.leaves(tree), jax.tree.leaves(shapes))
+    return jax.tree.unflatten(wanted, leaves)
+
+
+def _flat(tree: PyTree) -> list:
+    return jax.tree_util.tree_flatten_with_path(tree)[0]
+
+
+def _in_words(shapes: PyTree) -> str:
+    return "nothing (None)" if shapes is None else f"one array of shape {_plain(shapes)}"
+
+
+def _plain(shapes: PyTree) -> Any:
+    return jax.tree.map(lambda leaf: leaf.shape, shapes)
+
+
+def prepare(
+    field: AbstractField, state: PyTree, inputs: PyTree
+) -> tuple[PyTree, PyTree, int | None]:
+    """(state, inputs, batch size) fit for `over_batch`; the batch size is None for one sample.
+
+    `state=None` starts every sample at rest, at zero. Raises `TypeError` for a dtype and
+    `ValueError` for a structure, shape or value that does not fit, naming the argument.
+    """
+    state_shapes, input_shapes = field.shapes()
+    weights = jax.tree.leaves(eqx.filter(field, eqx.is_inexact_array))
+    if not all(bool(jnp.isfinite(w).all()) for w in weights if is_concrete(w)):
+        raise ValueError("field has weights that are NaN or infinite.")
+    if state is None:
+        state = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), state_shapes)
+    state = _check_tree("state0", state, state_shapes)
+    inputs = _check_tree("inputs", inputs, input_shapes)
+
+    def batch_axis(leaf, shape):
+        return leaf.shape[0] if leaf.ndim > len(shape.shape) else None
+
+    sizes = jax.tree.map(batch_axis, (state, inputs), (state_shapes, input_shapes))
+    found = set(jax.tree.leaves(sizes))
+    if len(found) > 1:
+        raise ValueError(f"state0 and inputs hold batches of different sizes: {sorted(found)}.")
+    if found == {0}:
+        raise ValueError("the batch is empty: give at least one sample.")
+    if not found:
+        return state, inputs, None
+    (batch,) = found
+
+    def batched(leaf, shape):
+        return jnp.broadcast_to(leaf, (batch, *shape.shape))
+
+    state, inputs = jax.tree.map(batched, (state, inputs), (state_shapes, input_shapes))
+    return state, inputs, batch
+
+
+def over_batch(function: Callable[[PyTree, PyTree], PyTree], batch: int | None) -> Callable:
+    """`function(state, inputs)` of one sample, mapped in lockstep over a batch if there is one."""
+    return function if batch is None else jax.vmap(function)

@@ -1,0 +1,70 @@
+"""Costs C(state, target): how far the output of one sample is from its target.
+
+A cost reads the *output*: the last layer of a layered state, or chosen units of it. Nudging a
+field adds −β ∂C/∂state to it [003 Eq 12]; the gradient is taken by JAX, so a cost is one formula.
+"""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .aliases import Scalar, State
+
+
+class AbstractCost(eqx.Module):
+    """C(state, target) ≥ 0 of ONE sample.
+
+    To add your own: subclass, declare `units` and write `__call__` in terms of
+    `self.output(state)`; targets have the shape of the output.
+    """
+
+    units: eqx.AbstractVar[tuple[int, ...] | None]
+
+    @abc.abstractmethod
+    def __call__(self, state: State, target: Float[Array, " out"]) -> Scalar:
+        """The cost of one sample, a scalar."""
+
+    def output(self, state: State) -> Float[Array, " out"]:
+        """The units that the cost reads: the last layer of `state`, or its `units`."""
+        last = jax.tree.leaves(state)[-1]
+        return last if self.units is None else last[jnp.asarray(self.units)]
+
+
+class SquaredError(AbstractCost):
+    """C = ½‖y − output‖² [003 Eq 10].
+
+    >>> import jax.numpy as jnp, neurodyn as nd
+    >>> float(nd.SquaredError()((jnp.zeros(3), jnp.array([1.0, 2.0])), jnp.array([0.0, 0.0])))
+    2.5
+    """
+
+    units: tuple[int, ...] | None = eqx.field(default=None, static=True)
+
+    def __call__(self, state: State, target: Float[Array, " out"]) -> Scalar:
+        return jnp.sum((target - self.output(state)) ** 2) / 2
+
+
+class SoftmaxCrossEntropy(AbstractCost):
+    """C = −Σ y_i log softmax(output)_i, for targets y ≥ 0 that sum to one."""
+
+    units: tuple[int, ...] | None = eqx.field(default=None, static=True)
+
+    def __call__(self, state: State, target: Float[Array, " out"]) -> Scalar:
+        return -jnp.sum(target * jax.nn.log_softmax(self.output(state)))
+
+
+class LogisticCrossEntropy(AbstractCost):
+    """C = −Σ [y_i log σ(o_i) + (1 − y_i) log(1 − σ(o_i))], for targets in [0, 1].
+
+    Written through log σ, so that it stays finite and accurate for large outputs.
+    """
+
+    units: tuple[int, ...] | None = eqx.field(default=None, static=True)
+
+    def __call__(self, state: State, target: Float[Array, " out"]) -> Scalar:
+        output = self.output(state)
+        log_on, log_off = jax.nn.log_sigmoid(output), jax.nn.log_sigmoid(-output)
+        return -jnp.sum(target * log_on + (1 - target) * log_off)

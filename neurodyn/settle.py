@@ -1,0 +1,349 @@
+"""Settle a field: go to the fixed point that its flow goes to, and say honestly how it went.
+
+A sample is *settled* when its residual, the largest entry of |μ|, is at or below `tol`: an
+absolute bound, judged for each sample by itself, never a norm over a batch. How to get there is a
+method object: `Relax` follows the flow, `Polish` finishes a nearby state by Newton.
+"""
+
+import abc
+import collections
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+import lineax as lx
+import optimistix as optx
+from jaxtyping import PyTree
+
+from .aliases import CountPerSample, Drive, FlagPerSample, PerSample, Scalar, State
+from .batching import over_batch, prepare
+from .field import AbstractField, Nudged, is_concrete, largest
+from .integrate import Verdict, evaluations, smallest_step, solve, verdict_names
+from .linearise import dense_jacobian, zero_band
+
+
+class NotSettledError(RuntimeError):
+    """Raised by `Settled.require` when a sample is not at a fixed point."""
+
+
+class Settled(eqx.Module):
+    """Where each sample came to rest, and whether it did.
+
+    **Fields:** `state`, shaped like the state of the field; `residual`, max |μ| there; `time`
+    spent on the way, in leak time constants (zero for `Polish`); `steps` taken, `evaluations` of
+    μ (−1 where the solver does not tell) and the `verdict`. All carry the batch axis if there is
+    one.
+    """
+
+    state: PyTree
+    residual: PerSample
+    time: PerSample
+    steps: CountPerSample
+    evaluations: CountPerSample
+    verdict: Verdict
+
+    @property
+    def ok(self) -> FlagPerSample:
+        """True for each sample that settled."""
+        return self.verdict == Verdict.settled
+
+    def counts(self) -> dict[str, int]:
+        """How many samples got each verdict, most frequent first."""
+        return dict(collections.Counter(verdict_names(self.verdict).ravel().tolist()).most_common())
+
+    def require(self) -> "Settled":
+        """These results if every sample settled; else `NotSettledError` with the counts."""
+        if not bool(self.ok.all()):
+            told = ", ".join(f"{n} {name}" for name, n in self.counts().items())
+            why = {
+                name: message
+                for name in self.counts()
+                if name != "settled"
+                for message in [Verdict[getattr(Verdict, name)]]
+            }
+            raise NotSettledError(
+                f"not every sample settled ({told}; largest residual "
+                f"{float(self.residual.max()):.3g}). "
+                + " ".join(f"{name}: {message}." for name, message in why.items())
+            )
+        return self
+
+
+class AbstractMethod(eqx.Module):
+    """A way to settle ONE sample.
+
+    **To add your own:** subclass it and write `settle_one`. Return `Verdict.settled` only where
+    the residual of `field.defect` is at or below `tol`.
+    """
+
+    @abc.abstractmethod
+    def settle_one(
+        self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
+    ) -> Settled:
+        """Settle from `state`; `drive` is what `field.drive` made of the inputs."""
+
+
+def _residual(field: AbstractField, state: State, drive: Drive) -> Scalar:
+    return largest(field.defect(jnp.zeros_like(jax.tree.leaves(state)[0], shape=()), state, drive))
+
+
+class _AtRest(eqx.Module):
+    field: AbstractField
+    tol: Scalar
+
+    def __call__(self, t, state, drive, **_):
+        return _residual(self.field, state, drive) <= self.tol
+
+
+class _OutOfBounds(eqx.Module):
+    bound: Scalar
+
+    def __call__(self, t, state, drive, **_):
+        return ~(largest(state) <= self.bound)  # true for NaN as well
+
+
+class _Approach(dfx.AbstractAdaptiveStepSizeController):
+    """Step control for reaching rest: the error allowed shrinks with the speed that is left.
+
+    A fixed tolerance either hovers at its own size for ever or wastes small steps far from rest.
+    Here a step may err by `fraction` of the speed |Δs/Δt|, at least `floor`, and never by more
+    than the inner controller allows.
+    """
+
+    inner: dfx.PIDController
+    fraction: float
+    floor: Scalar
+    rtol: float  # pyright: ignore[reportIncompatibleVariableOverride]
+    atol: float  # pyright: ignore[reportIncompatibleVariableOverride]
+    norm: Callable = largest
+
+    def wrap(self, direction):
+        return dataclasses.replace(self, inner=self.inner.wrap(direction))
+
+    def init(self, terms, t0, t1, y0, dt0, args, func, error_order):
+        return self.inner.init(terms, t0, t1, y0, dt0, args, func, error_order)
+
+    def adapt_step_size(
+        self, t0, t1, y0, y1_candidate, args, y_error, error_order, controller_state
+    ):
+        speed = largest(jax.tree.map(lambda a, b: b - a, y0, y1_candidate)) / (t1 - t0)
+        allowed = jnp.fmax(self.fraction * speed, self.floor)  # fmax: the candidate may be NaN
+
+        def tighten(error, y):
+            return error * jnp.maximum(1, self.atol * (1 + jnp.abs(y)) / allowed)
+
+        y_error = jax.tree.map(tighten, y_error, y0)
+        return self.inner.adapt_step_size(
+            t0, t1, y0, y1_candidate, args, y_error, error_order, controller_state
+        )
+
+
+class Relax(AbstractMethod):
+    """Follow the flow with an adaptive ODE solver until the residual is at or below `tol`.
+
+    This is the definition of settling that the other methods are measured by: among several
+    equilibria it takes the one that the flow goes to.
+
+    **Fields:** `accuracy`, the largest relative and absolute error of a step (smaller follows the
+    flow more closely where basins meet); `fraction`, the error of a step as a share of the speed
+    that is left; `bound`, the size of a state entry that counts as divergence; `max_steps`, per
+    sample, rejected ones included; `solver`, any adaptive diffrax solver (an implicit one, such
+    as `diffrax.Kvaerno5()`, for time constants that spread widely).
+    """
+
+    accuracy: float = 1e-4
+    fraction: float = 0.1
+    bound: float = 1e9
+    max_steps: int = eqx.field(default=20_000, static=True)
+    solver: dfx.AbstractSolver = dfx.Tsit5()
+
+    def settle_one(
+        self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
+    ) -> Settled:
+        start = jnp.zeros_like(max_time)
+        inner = dfx.PIDController(
+            rtol=self.accuracy,
+            atol=self.accuracy,
+            norm=largest,
+            dtmin=smallest_step(start, max_time),
+            force_dtmin=False,
+        )
+        solution = solve(
+            field,
+            state,
+            drive,
+            start,
+            max_time,
+            solver=self.solver,
+            controller=_Approach(
+                inner=inner,
+                fraction=self.fraction,
+                floor=tol / 10,
+                rtol=self.accuracy,
+                atol=self.accuracy,
+            ),
+            saveat=dfx.SaveAt(t1=True),
+            max_steps=self.max_steps,
+            until=[_AtRest(field, tol), _OutOfBounds(jnp.asarray(self.bound, tol.dtype))],
+        )
+        assert solution.ys is not None and solution.ts is not None
+        state = jax.tree.map(lambda y: y[-1], solution.ys)
+        residual = _residual(field, state, drive)
+        steps = solution.stats["num_steps"]
+        counted = evaluations(self.solver, steps)
+        return Settled(
+            state=state,
+            residual=residual,
+            time=solution.ts[-1],
+            steps=steps,
+            # every step asks once more whether the state is at rest
+            evaluations=jnp.where(counted < 0, counted, counted + steps + 1),
+            verdict=self._judge(state, residual, tol, solution.result),
+        )
+
+    def _judge(self, state, residual, tol, result) -> Verdict:
+        lost = ~(largest(state) <= self.bound) | ~jnp.isfinite(residual)
+        collapsed = result == dfx.RESULTS.dt_min_reached
+        ran_out = result == dfx.RESULTS.max_steps_reached
+        unsettled = Verdict.where(ran_out, Verdict.out_of_steps, Verdict.timed_out)
+        unsettled = Verdict.where(lost | collapsed, Verdict.diverged, unsettled)
+        return Verdict.where(residual <= tol, Verdict.settled, unsettled)
+
+
+class Polish(AbstractMethod):
+    """Finish a nearby state by Newton's method, then check that the flow would go there.
+
+    Newton finds unstable fixed points as readily as stable ones, and may jump far; so the point
+    found is `unstable` if an eigenvalue of its Jacobian lies in the right half plane, and
+    `moved_away` if it is further from the start than `reach` times the residual there (a pure
+    leak moves by its residual exactly). Start it close: after `Relax` to 0.03, say.
+
+    **Fields:** `reach`; `max_steps` of Newton; `linear_solver` for the Newton step. On a curve of
+    fixed points the Jacobian is singular: ask for least squares with
+    `lineax.AutoLinearSolver(well_posed=False)`. The Jacobian is dense, so the cost grows as n³.
+    A step counts as n + 1 evaluations.
+    """
+
+    reach: float = 10.0
+    max_steps: int = eqx.field(default=32, static=True)
+    linear_solver: lx.AbstractLinearSolver = lx.AutoLinearSolver(well_posed=None)
+
+    def settle_one(
+        self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
+    ) -> Settled:
+        flat, unravel = jax.flatten_util.ravel_pytree(state)
+        before = _residual(field, state, drive)
+
+        def mu(s, _):
+            return jax.flatten_util.ravel_pytree(
+                field.defect(jnp.zeros_like(tol), unravel(s), drive)
+            )[0]
+
+        limit: Any = tol / 10  # traced, so that another tol compiles nothing anew
+        newton = optx.Newton(rtol=limit, atol=limit, linear_solver=self.linear_solver)
+        root = optx.root_find(mu, newton, flat, max_steps=self.max_steps, throw=False)
+        start_is_rest = before <= tol
+        end = unravel(jnp.where(start_is_rest, flat, root.value))
+        residual = _residual(field, end, drive)
+        far = largest(jnp.where(start_is_rest, 0, root.value - flat)) > self.reach * before
+        steps = jnp.where(start_is_rest, 0, root.stats["num_steps"])
+        return Settled(
+            state=end,
+            residual=residual,
+            time=jnp.zeros_like(tol),
+            steps=steps,
+            evaluations=steps * (flat.size + 1) + 1,
+            verdict=self._judge(field, end, drive, residual, tol, far),
+        )
+
+    def _judge(self, field, state, drive, residual, tol, far) -> Verdict:
+        jacobian = jnp.nan_to_num(dense_jacobian(field, state, drive))
+        eigenvalues = jnp.linalg.eigvals(jacobian)
+        repels = eigenvalues.real.max() > zero_band(eigenvalues)
+        found = Verdict.where(repels, Verdict.unstable, Verdict.settled)
+        found = Verdict.where(far, Verdict.moved_away, found)
+        missed = Verdict.where(jnp.isfinite(residual), Verdict.out_of_steps, Verdict.diverged)
+        return Verdict.where(residual <= tol, found, missed)
+
+
+@eqx.filter_jit
+def _settle(field, state, inputs, tol, max_time, method, batch):
+    def one(state, inputs):
+        return method.settle_one(field, state, field.drive(inputs), tol, max_time)
+
+    return over_batch(one, batch)(state, inputs)
+
+
+def settle(
+    field: AbstractField,
+    inputs: PyTree,
+    state0: PyTree = None,
+    *,
+    tol: float,
+    method: AbstractMethod | None = None,
+    max_time: float = 1000.0,
+) -> Settled:
+    """Settle every sample of `inputs` from `state0`, each judged by itself.
+
+    **Arguments:** `inputs` and `state0` as for one sample, or with a leading batch axis each;
+    `state0=None` starts at rest, at zero. `tol` bounds the residual max |μ| of a settled sample
+    and has no default. `method` is `Relax()` unless given. `max_time` is in leak time constants.
+
+    **Returns** a `Settled`. Failing to settle is a verdict, not an exception; chain `.require()`
+    where the rest of your code needs fixed points.
+
+    **Raises** `ValueError` for a `tol` that the dtype cannot resolve, for a nudge too weak for
+    `tol` (the difference between the phases would drown: keep β ≥ 100 tol), and, like
+    `TypeError`, for inputs that do not fit.
+
+    >>> import jax.numpy as jnp, neurodyn as nd
+    >>> pair = nd.LeakyIntegrator(weights=jnp.array([[0.0, -0.5], [0.5, 0.0]]), activation=nd.tanh)
+    >>> free = nd.settle(pair, jnp.array([1.0, 0.0]), tol=1e-5)
+    >>> free.counts(), [round(float(s), 3) for s in free.state]
+    ({'settled': 1}, [0.831, 0.341])
+    """
+    state, inputs, batch = prepare(field, state0, inputs)
+    dtype = jnp.result_type(*jax.tree.leaves(state))
+    _check_tolerance(tol, dtype)
+    _check_nudges(field, tol)
+    if not max_time > 0:
+        raise ValueError(f"max_time is {max_time}: it must be positive.")
+    limits = jnp.asarray(tol, dtype), jnp.asarray(max_time, dtype)
+    return _settle(field, state, inputs, *limits, method or Relax(), batch)
+
+
+def residual(field: AbstractField, state: PyTree, inputs: PyTree) -> PerSample:
+    """max |μ| at `state`, one number per sample: zero exactly at a fixed point.
+
+    `state` and `inputs` as for one sample, or with a leading batch axis each.
+    """
+    state, inputs, batch = prepare(field, state, inputs)
+    return over_batch(lambda s, x: _residual(field, s, field.drive(x)), batch)(state, inputs)
+
+
+def _check_tolerance(tol: Any, dtype: Any) -> None:
+    floor = 10 * float(jnp.finfo(dtype).eps)
+    if is_concrete(tol) and not tol >= floor:
+        wider = ", or use float64: jax.config.update('jax_enable_x64', True)"
+        raise ValueError(
+            f"tol={tol:g} is below what {jnp.dtype(dtype)} can resolve: ask for at least "
+            f"{floor:.2g}{wider if jnp.finfo(dtype).bits < 64 else ''}."
+        )
+
+
+def _check_nudges(field: AbstractField, tol: Any) -> None:
+    nodes = jax.tree.leaves(field, is_leaf=lambda node: isinstance(node, Nudged))
+    for node in nodes:
+        if isinstance(node, Nudged) and is_concrete(node.beta) and is_concrete(tol):
+            weak = 0 < abs(float(node.beta)) < 100 * tol
+            if weak:
+                raise ValueError(
+                    f"beta={float(node.beta):g} is too small for tol={tol:g}: the nudge would "
+                    f"drown in the tolerance; use beta ≥ {100 * tol:g} or tol ≤ "
+                    f"{abs(float(node.beta)) / 100:g}."
+                )

@@ -1,0 +1,158 @@
+"""Leaky integrators: ds/dt = W ρ(s) − s + drive, on any directed graph or in layers.
+
+    [003 Eq 1]    ds_i/dt = Σ_j W_ij ρ(s_j) − s_i
+    [003 Eq 6–8]  μ_k = W_{k,k−1} ρ(h_{k−1}) + W_{k,k+1} ρ(h_{k+1}) − h_k   in layers
+
+The weights of the two directions are not tied. The paper counts layers from the output; here they
+are counted from the input, so that layer 0 is x and the state is (first hidden, …, output).
+"""
+
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from ..activation import tanh
+from ..aliases import Time
+from ..field import AbstractField
+
+Layers = tuple[Float[Array, "_"], ...]
+Weights = tuple[Float[Array, "_ _"], ...]
+
+
+def _arrays(weights: Sequence) -> Weights:
+    return tuple(jnp.asarray(w) for w in weights)
+
+
+def _struct(size: int, dtype) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((size,), dtype)
+
+
+class LeakyIntegrator(AbstractField):
+    """n leaky integrators on a directed graph: ds/dt = W ρ(s) − s + inputs [003 Eq 1].
+
+    `weights[i, j]` is the synapse from unit j to unit i; `inputs`, (n,), is a constant current
+    into each unit. Raises `ValueError` unless `weights` is square.
+
+    >>> import jax.numpy as jnp, neurodyn as nd
+    >>> rnn = nd.LeakyIntegrator(weights=jnp.eye(2), activation=nd.identity)
+    >>> rnn(0.0, jnp.array([1.0, 2.0]), jnp.array([0.5, 0.0])).tolist()
+    [0.5, 0.0]
+    """
+
+    weights: Float[Array, "_ _"] = eqx.field(converter=jnp.asarray)
+    activation: Callable[[Array], Array] = eqx.field(default=tanh, static=True)
+
+    def __check_init__(self):
+        if self.weights.ndim != 2 or self.weights.shape[0] != self.weights.shape[1]:
+            raise ValueError(
+                f"weights have shape {self.weights.shape}: they must be square (n, n)."
+            )
+
+    def shapes(self) -> tuple[PyTree, PyTree]:
+        units = _struct(len(self.weights), self.weights.dtype)
+        return units, units
+
+    def flow(
+        self, t: Time, state: Float[Array, " n"], drive: Float[Array, " n"], /
+    ) -> Float[Array, " n"]:
+        return self.weights @ self.activation(state) - state + drive  # [003 Eq 1]
+
+
+class LayeredLeakyIntegrator(AbstractField):
+    """Layers of leaky integrators with untied feedback, driven by a clamped input [003 Eq 6–8].
+
+    `forward[k]`, (n_{k+1}, n_k), leads from layer k to layer k + 1, layer 0 being the input x,
+    which acts through ρ(x). `feedback[k]`, (n_{k+1}, n_{k+2}), leads from layer k + 2 back to
+    layer k + 1, so there is one fewer. The state is (first hidden, …, output).
+
+    Raises `ValueError` where the shapes do not chain, naming the array.
+
+    >>> import jax, neurodyn as nd
+    >>> net = nd.LayeredLeakyIntegrator.init((4, 3, 2), key=jax.random.key(0))
+    >>> [w.shape for w in net.forward], [b.shape for b in net.feedback], net.sizes
+    ([(3, 4), (2, 3)], [(3, 2)], (4, 3, 2))
+    """
+
+    forward: Weights = eqx.field(converter=_arrays)
+    feedback: Weights = eqx.field(converter=_arrays)
+    activation: Callable[[Array], Array] = eqx.field(default=tanh, static=True)
+
+    def __check_init__(self):
+        if not self.forward or len(self.feedback) != len(self.forward) - 1:
+            raise ValueError(
+                f"forward holds {len(self.forward)} arrays and feedback {len(self.feedback)}: "
+                "there must be at least one forward, and one feedback fewer."
+            )
+        named = [(f"forward[{k}]", w) for k, w in enumerate(self.forward)]
+        named += [(f"feedback[{k}]", b) for k, b in enumerate(self.feedback)]
+        for name, w in named:
+            if w.ndim != 2 or not jnp.issubdtype(w.dtype, jnp.floating):
+                raise ValueError(
+                    f"{name} has shape {w.shape} and dtype {w.dtype}: "
+                    "weights must be floating matrices (units after, units before)."
+                )
+        if len({w.dtype for _, w in named}) > 1:
+            raise ValueError("forward and feedback must all have one dtype: cast them.")
+        for k in range(1, len(self.forward)):
+            before, here = self.forward[k - 1], self.forward[k]
+            if here.shape[1] != before.shape[0]:
+                raise ValueError(
+                    f"forward[{k}] has shape {here.shape}, but layer {k} has {before.shape[0]} "
+                    f"units by forward[{k - 1}]: it needs {before.shape[0]} columns."
+                )
+            if self.feedback[k - 1].shape != here.shape[::-1]:
+                raise ValueError(
+                    f"feedback[{k - 1}] has shape {self.feedback[k - 1].shape}, but it leads from "
+                    f"layer {k + 1} to layer {k}: it needs {here.shape[::-1]}."
+                )
+
+    @staticmethod
+    def init(
+        sizes: Sequence[int],
+        *,
+        activation: Callable[[Array], Array] = tanh,
+        key: PRNGKeyArray,
+        dtype=None,
+    ) -> "LayeredLeakyIntegrator":
+        """Independent Glorot-uniform weights in both directions [Glorot & Bengio 2010].
+
+        `sizes` is (inputs, first hidden, …, outputs). `dtype` is JAX's default float unless given.
+        Raises `ValueError` unless there are two or more positive sizes.
+        """
+        sizes = tuple(sizes)
+        if len(sizes) < 2 or not all(isinstance(n, int) and n > 0 for n in sizes):
+            raise ValueError(f"sizes is {sizes}: give two or more positive whole numbers.")
+        glorot = jax.nn.initializers.glorot_uniform(in_axis=1, out_axis=0)
+        dtype = dtype or jnp.result_type(float)
+        up, down = jax.random.split(key)
+
+        def draw(key, shapes):
+            keys = jax.random.split(key, len(shapes)) if shapes else ()
+            return tuple(glorot(k, shape, dtype) for k, shape in zip(keys, shapes, strict=True))
+
+        after_before = tuple(zip(sizes[1:], sizes[:-1], strict=True))
+        transposed = tuple((n, m) for m, n in after_before[1:])
+        return LayeredLeakyIntegrator(draw(up, after_before), draw(down, transposed), activation)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """(inputs, first hidden, …, outputs)."""
+        return (self.forward[0].shape[1], *(w.shape[0] for w in self.forward))
+
+    def shapes(self) -> tuple[PyTree, PyTree]:
+        x, *layers = (_struct(n, self.forward[0].dtype) for n in self.sizes)
+        return tuple(layers), x
+
+    def drive(self, inputs: Float[Array, " n"], /) -> Float[Array, " m"]:
+        return self.forward[0] @ self.activation(inputs)  # W_23 ρ(x) of [003 Eq 8], once
+
+    def flow(self, t: Time, state: Layers, drive: Float[Array, " m"], /) -> Layers:
+        rates = [self.activation(h) for h in state]
+        below = [drive] + [w @ r for w, r in zip(self.forward[1:], rates, strict=False)]
+        above = [b @ r for b, r in zip(self.feedback, rates[1:], strict=True)]
+        inner = zip(below, above, state, strict=False)
+        hidden = tuple(up + down - h for up, down, h in inner)  # [003 Eq 7, 8]
+        return (*hidden, below[-1] - state[-1])  # [003 Eq 6]
