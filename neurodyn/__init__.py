@@ -31,6 +31,7 @@ from .settle import Polish as Polish
 from .settle import Relax as Relax
 from .settle import Settled as Settled
 from .settle import residual as residual
+from .settle import residuals_along as residuals_along
 from .settle import settle as settle
 from .systems.leaky import LayeredLeakyIntegrator as LayeredLeakyIntegrator
 from .systems.leaky import LeakyIntegrator as LeakyIntegrator

@@ -20,7 +20,8 @@ class Activation(eqx.Module):
 
     **Fields:** `function`, `derivative` and `inverse` act elementwise and keep the shape;
     `inverse` is meant on the open `range` and may be infinite on its ends; `slope_bound` is
-    sup |ρ′| (`inf` when unbounded); `monotone` says whether ρ never decreases.
+    sup |ρ′| (`inf` when unbounded); `monotone` says whether ρ never decreases. At its kinks the
+    derivative of a clipped activation is that of the clipped side, zero.
 
     >>> import neurodyn as nd
     >>> float(nd.hard_sigmoid(1.7)), nd.tanh.slope_bound
@@ -36,7 +37,19 @@ class Activation(eqx.Module):
     monotone: bool = eqx.field(static=True)
 
     def __call__(self, s: Float[Array, "..."] | float) -> Float[Array, "..."]:
-        return self.function(jnp.asarray(s))
+        return _apply(self, jnp.asarray(s))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _apply(activation: Activation, s: Array) -> Array:
+    return activation.function(s)
+
+
+@_apply.defjvp
+def _apply_jvp(activation, primals, tangents):
+    # JAX differentiates by the stated derivative, at kinks and at the zero of a power too
+    (s,), (ds,) = primals, tangents
+    return activation(s), activation.derivative(s) * ds
 
 
 def _inside(s: Array) -> Array:

@@ -101,8 +101,8 @@ def solve(
 
 
 def smallest_step(t0: Scalar, t1: Scalar) -> Scalar:
-    """The step below which time no longer advances: at that point a solution has blown up."""
-    return jnp.finfo(t1.dtype).eps * jnp.maximum(jnp.abs(t1), t1 - t0)
+    """A few roundings of time: where steps get that short a solution has blown up."""
+    return 10 * jnp.finfo(t1.dtype).eps * jnp.maximum(jnp.abs(t1), t1 - t0)
 
 
 def evaluations(solver: dfx.AbstractSolver, steps: Int[Array, ""]) -> Int[Array, ""]:
@@ -117,10 +117,12 @@ def evaluations(solver: dfx.AbstractSolver, steps: Int[Array, ""]) -> Int[Array,
 
 
 def solver_for(rtol: float) -> dfx.AbstractSolver:
-    """The measured best for the accuracy: Bosh3 when loose, Dopri8 below 1e-8, else Tsit5."""
-    if rtol > 1e-4:
-        return dfx.Bosh3()
-    return dfx.Dopri8() if rtol < 1e-8 else dfx.Tsit5()
+    """Bosh3 when loose, else Tsit5.
+
+    Dopri8 takes fewer steps below 1e-8, but the states recorded *between* its steps were measured
+    up to 60 times further off than the tolerance, those of Tsit5 never more than once.
+    """
+    return dfx.Bosh3() if rtol > 1e-4 else dfx.Tsit5()
 
 
 @eqx.filter_jit

@@ -7,8 +7,6 @@ method object: `Relax` follows the flow, `Polish` finishes a nearby state by New
 
 import abc
 import collections
-import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import diffrax as dfx
@@ -18,12 +16,13 @@ import jax.flatten_util
 import jax.numpy as jnp
 import lineax as lx
 import optimistix as optx
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, PyTree
 
 from .aliases import CountPerSample, Drive, FlagPerSample, PerSample, Scalar, State
+from .approach import Approach
 from .batching import over_batch, prepare
 from .field import AbstractField, Nudged, is_concrete, largest
-from .integrate import Verdict, evaluations, smallest_step, solve, verdict_names
+from .integrate import Trajectory, Verdict, evaluations, smallest_step, solve, verdict_names
 from .linearise import dense_jacobian, zero_band
 
 
@@ -107,42 +106,6 @@ class _OutOfBounds(eqx.Module):
         return ~(largest(state) <= self.bound)  # true for NaN as well
 
 
-class _Approach(dfx.AbstractAdaptiveStepSizeController):
-    """Step control for reaching rest: the error allowed shrinks with the speed that is left.
-
-    A fixed tolerance either hovers at its own size for ever or wastes small steps far from rest.
-    Here a step may err by `fraction` of the speed |Δs/Δt|, at least `floor`, and never by more
-    than the inner controller allows.
-    """
-
-    inner: dfx.PIDController
-    fraction: float
-    floor: Scalar
-    rtol: float  # pyright: ignore[reportIncompatibleVariableOverride]
-    atol: float  # pyright: ignore[reportIncompatibleVariableOverride]
-    norm: Callable = largest
-
-    def wrap(self, direction):
-        return dataclasses.replace(self, inner=self.inner.wrap(direction))
-
-    def init(self, terms, t0, t1, y0, dt0, args, func, error_order):
-        return self.inner.init(terms, t0, t1, y0, dt0, args, func, error_order)
-
-    def adapt_step_size(
-        self, t0, t1, y0, y1_candidate, args, y_error, error_order, controller_state
-    ):
-        speed = largest(jax.tree.map(lambda a, b: b - a, y0, y1_candidate)) / (t1 - t0)
-        allowed = jnp.fmax(self.fraction * speed, self.floor)  # fmax: the candidate may be NaN
-
-        def tighten(error, y):
-            return error * jnp.maximum(1, self.atol * (1 + jnp.abs(y)) / allowed)
-
-        y_error = jax.tree.map(tighten, y_error, y0)
-        return self.inner.adapt_step_size(
-            t0, t1, y0, y1_candidate, args, y_error, error_order, controller_state
-        )
-
-
 class Relax(AbstractMethod):
     """Follow the flow with an adaptive ODE solver until the residual is at or below `tol`.
 
@@ -180,7 +143,7 @@ class Relax(AbstractMethod):
             start,
             max_time,
             solver=self.solver,
-            controller=_Approach(
+            controller=Approach(
                 inner=inner,
                 fraction=self.fraction,
                 floor=tol / 10,
@@ -324,6 +287,24 @@ def residual(field: AbstractField, state: PyTree, inputs: PyTree) -> PerSample:
     """
     state, inputs, batch = prepare(field, state, inputs)
     return over_batch(lambda s, x: _residual(field, s, field.drive(x)), batch)(state, inputs)
+
+
+def residuals_along(
+    field: AbstractField, trajectory: Trajectory, inputs: PyTree
+) -> Float[Array, "*batch T"]:
+    """max |μ| at every recorded state of `trajectory`: how it came to rest, or did not."""
+    start = jax.tree.map(
+        lambda leaf, shape: jnp.take(leaf, 0, axis=leaf.ndim - len(shape.shape) - 1),
+        trajectory.states,
+        field.shapes()[0],
+    )
+    _, inputs, batch = prepare(field, start, inputs)
+
+    def one(states, inputs):
+        drive = field.drive(inputs)
+        return jax.vmap(lambda state: _residual(field, state, drive))(states)
+
+    return eqx.filter_jit(over_batch(one, batch))(trajectory.states, inputs)
 
 
 def _check_tolerance(tol: Any, dtype: Any) -> None:

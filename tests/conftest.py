@@ -1,5 +1,6 @@
 """Tests run in float64, with strict promotion and every annotation checked at run time."""
 
+import hypothesis
 import jax
 from jaxtyping import install_import_hook
 
@@ -7,5 +8,8 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-with install_import_hook("neurodyn", "beartype.beartype"):
+hypothesis.settings.register_profile("same every time", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("same every time")
+
+with install_import_hook("neurodyn", "typecheck.check"):
     import neurodyn  # noqa: F401

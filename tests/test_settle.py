@@ -250,7 +250,7 @@ def test_float32_settles_to_1e_4_and_says_so():
 # Batches
 
 
-@hypothesis.settings(max_examples=15, deadline=None)
+@hypothesis.settings(max_examples=15)
 @hypothesis.given(seed=st.integers(0, 10_000))
 def test_batch_equals_one_by_one_and_does_not_mind_tiling_or_splitting(seed):
     net = random_net(activation=nd.tanh)

@@ -1,0 +1,37 @@
+"""The command line: one file per command, all answering bad input with one clear sentence."""
+
+import sys
+from typing import Annotated
+
+import tyro
+
+from .demo import Demo
+from .settle import Settle
+
+Command = (
+    Annotated[Settle, tyro.conf.subcommand("settle")]
+    | Annotated[Demo, tyro.conf.subcommand("demo")]
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 some sample did not settle, 2 bad input."""
+    import jax
+
+    command = tyro.cli(
+        Command,
+        prog="neurodyn",
+        description="Continuous-time neural dynamics: settle networks, judge them, draw them.",
+        args=arguments,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
+    jax.config.update("jax_enable_x64", True)
+    try:
+        code = command.run()
+    except (ValueError, TypeError, OSError) as error:
+        print(f"neurodyn: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print("neurodyn: stopped.", file=sys.stderr)
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,5 @@
+"""`python -m neurodyn.cli`."""
+
+from . import main
+
+main()
