@@ -1,4 +1,4 @@
-"""Step control for reaching rest: the accuracy of a step follows the speed that is left."""
+"""Step control for reaching rest: the accuracy of a step follows the way that is left."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,11 +12,12 @@ from .field import largest
 
 
 class Approach(dfx.AbstractAdaptiveStepSizeController):
-    """Step control for reaching rest: the error allowed shrinks with the speed that is left.
+    """Step control for reaching rest: the error allowed shrinks as the state slows down.
 
     A fixed tolerance either hovers at its own size for ever or wastes small steps far from rest.
-    Here a step may err by `fraction` of the speed |Δs/Δt|, at least `floor`, and never by more
-    than the inner controller allows.
+    Here a step may err by `fraction` of the distance that it covers, at least by `floor`, and
+    never by more than the inner controller allows. (A share of the *speed* fails where time
+    constants spread: a fast unit's error then feeds on itself.)
     """
 
     inner: dfx.PIDController
@@ -35,8 +36,8 @@ class Approach(dfx.AbstractAdaptiveStepSizeController):
     def adapt_step_size(
         self, t0, t1, y0, y1_candidate, args, y_error, error_order, controller_state
     ):
-        speed = largest(jax.tree.map(lambda a, b: b - a, y0, y1_candidate)) / (t1 - t0)
-        allowed = jnp.fmax(self.fraction * speed, self.floor)  # fmax: the candidate may be NaN
+        distance = largest(jax.tree.map(lambda a, b: b - a, y0, y1_candidate))
+        allowed = jnp.fmax(self.fraction * distance, self.floor)  # the candidate may be NaN
 
         def tighten(error, y):
             return error * jnp.maximum(1, self.atol * (1 + jnp.abs(y)) / allowed)

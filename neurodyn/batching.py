@@ -40,11 +40,11 @@ def _check_leaf(name: str, leaf: Any, shape: jax.ShapeDtypeStruct) -> jax.Array:
 
 
 def _check_tree(name: str, tree: PyTree, shapes: PyTree) -> PyTree:
-    wanted, given = jax.tree.structure(shapes), jax.tree.structure(tree)
-    if wanted != given:
-        raise ValueError(
-            f"{name} has the structure {given}, but the field needs {wanted}: {_in_words(shapes)}."
-        )
+    wanted = jax.tree.structure(shapes)
+    if jax.tree_util.treedef_is_leaf(wanted) and isinstance(tree, list):
+        tree = jnp.asarray(tree)  # plain numbers for a single array
+    if wanted != jax.tree.structure(tree):
+        raise ValueError(f"{name} must be {_in_words(shapes)}, but is {_in_words(tree)}.")
     several = wanted.num_leaves > 1
     named = [f"{name}{jax.tree_util.keystr(path)}" if several else name for path, _ in _flat(tree)]
     leaves = map(_check_leaf, named, jax.tree.leaves(tree), jax.tree.leaves(shapes))
@@ -55,12 +55,12 @@ def _flat(tree: PyTree) -> list:
     return jax.tree_util.tree_flatten_with_path(tree)[0]
 
 
-def _in_words(shapes: PyTree) -> str:
-    return "nothing (None)" if shapes is None else f"one array of shape {_plain(shapes)}"
-
-
-def _plain(shapes: PyTree) -> Any:
-    return jax.tree.map(lambda leaf: leaf.shape, shapes)
+def _in_words(shapes: Any) -> str:
+    """What a tree of arrays looks like, in the words of a message."""
+    if isinstance(shapes, tuple | list):
+        return f"a {type(shapes).__name__} of ({', '.join(map(_in_words, shapes))})"
+    shape = getattr(shapes, "shape", None)
+    return str(type(shapes).__name__) if shape is None else f"an array of shape {shape}"
 
 
 def prepare(

@@ -6,6 +6,7 @@ its name under the environment variable NEURODYN_DATA; else the error says how t
 
 import gzip
 import hashlib
+import math
 import os
 import pathlib
 import zlib
@@ -166,9 +167,9 @@ def parse_idx(content: bytes, source: str = "the idx data") -> np.ndarray:
     if len(content) < 4 or content[:3] != b"\0\0\x08":
         raise ValueError(f"{source} is not an idx file of unsigned bytes: its first bytes differ.")
     header = 4 + 4 * content[3]
-    shape = tuple(int(n) for n in np.frombuffer(content[4:header], ">u4"))
-    expected = header + int(np.prod(shape, dtype=object))
-    if len(content) < header or len(content) != expected:
+    shape = tuple(int(n) for n in np.frombuffer(content[4:header].ljust(header - 4), ">u4"))
+    expected = header + math.prod(shape)
+    if len(content) != expected:
         raise ValueError(
             f"{source} is truncated or corrupt: {len(content)} bytes where its header "
             f"promises {expected}."

@@ -64,7 +64,7 @@ def is_concrete(leaf: Any) -> bool:
 
 def like(tree: PyTree) -> PyTree:
     """The shapes and dtypes of the leaves of `tree`."""
-    return jax.eval_shape(lambda: tree)
+    return jax.eval_shape(lambda leaves: leaves, tree)
 
 
 class Field(AbstractField):
@@ -83,6 +83,11 @@ class Field(AbstractField):
     state: PyTree = eqx.field(converter=like)
     inputs: PyTree = eqx.field(converter=like, default=None)
 
+    def __check_init__(self):
+        for leaf in jax.tree.leaves((self.state, self.inputs)):
+            if not jnp.issubdtype(leaf.dtype, jnp.floating):
+                raise TypeError(f"the example has dtype {leaf.dtype}: give floating numbers.")
+
     def shapes(self) -> tuple[PyTree, PyTree]:
         return self.state, self.inputs
 
@@ -100,9 +105,11 @@ class Nudged(AbstractField):
 
     field: AbstractField
     cost: AbstractCost
-    beta: Scalar = eqx.field(converter=jnp.asarray)
+    beta: Scalar = eqx.field(converter=lambda beta: jnp.asarray(beta, float))
 
     def __check_init__(self):
+        if self.beta.ndim or (is_concrete(self.beta) and not bool(jnp.isfinite(self.beta))):
+            raise ValueError(f"beta is {self.beta}: it must be one finite number.")
         if isinstance(self.field, Projected):
             raise ValueError(
                 "field is Projected: a nudge outside the projection would leave the box; "

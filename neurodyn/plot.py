@@ -60,7 +60,8 @@ def page(path: pathlib.Path, size: tuple[float, float]) -> Iterator[Figure]:
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     yield figure
-    write_whole(path, figure.savefig)
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
+    write_whole(path, lambda file: figure.savefig(file, metadata=undated))
 
 
 def _legend_above(ax: Axes) -> None:

@@ -58,17 +58,12 @@ class Settled(eqx.Module):
     def require(self) -> "Settled":
         """These results if every sample settled; else `NotSettledError` with the counts."""
         if not bool(self.ok.all()):
-            told = ", ".join(f"{n} {name}" for name, n in self.counts().items())
-            why = {
-                name: message
-                for name in self.counts()
-                if name != "settled"
-                for message in [Verdict[getattr(Verdict, name)]]
-            }
+            counts = self.counts()
+            told = ", ".join(f"{n} {name}" for name, n in counts.items())
+            reasons = [f"{n}: {Verdict[getattr(Verdict, n)]}." for n in counts if n != "settled"]
             raise NotSettledError(
                 f"not every sample settled ({told}; largest residual "
-                f"{float(self.residual.max()):.3g}). "
-                + " ".join(f"{name}: {message}." for name, message in why.items())
+                f"{float(self.residual.max()):.3g}). {' '.join(reasons)}"
             )
         return self
 
@@ -89,6 +84,13 @@ class AbstractMethod(eqx.Module):
 
 def _residual(field: AbstractField, state: State, drive: Drive) -> Scalar:
     return largest(field.defect(jnp.zeros_like(jax.tree.leaves(state)[0], shape=()), state, drive))
+
+
+def _require_positive(method: AbstractMethod, *names: str) -> None:
+    for name in names:
+        value = getattr(method, name)
+        if is_concrete(value) and not value > 0:
+            raise ValueError(f"{name} is {value}: it must be positive.")
 
 
 class _AtRest(eqx.Module):
@@ -113,10 +115,10 @@ class Relax(AbstractMethod):
     equilibria it takes the one that the flow goes to.
 
     **Fields:** `accuracy`, the largest relative and absolute error of a step (smaller follows the
-    flow more closely where basins meet); `fraction`, the error of a step as a share of the speed
-    that is left; `bound`, the size of a state entry that counts as divergence; `max_steps`, per
-    sample, rejected ones included; `solver`, any adaptive diffrax solver (an implicit one, such
-    as `diffrax.Kvaerno5()`, for time constants that spread widely).
+    flow more closely where basins meet); `fraction`, the error of a step as a share of the
+    distance it covers; `bound`, the size of a state entry that counts as divergence;
+    `max_steps`, per sample, rejected ones included; `solver`, any adaptive diffrax solver (an
+    implicit one, such as `diffrax.Kvaerno5()`, for time constants that spread widely).
     """
 
     accuracy: float = 1e-4
@@ -124,6 +126,9 @@ class Relax(AbstractMethod):
     bound: float = 1e9
     max_steps: int = eqx.field(default=20_000, static=True)
     solver: dfx.AbstractSolver = dfx.Tsit5()
+
+    def __check_init__(self):
+        _require_positive(self, "accuracy", "fraction", "bound", "max_steps")
 
     def settle_one(
         self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
@@ -196,6 +201,9 @@ class Polish(AbstractMethod):
     max_steps: int = eqx.field(default=32, static=True)
     linear_solver: lx.AbstractLinearSolver = lx.AutoLinearSolver(well_posed=None)
 
+    def __check_init__(self):
+        _require_positive(self, "reach", "max_steps")
+
     def settle_one(
         self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
     ) -> Settled:
@@ -253,6 +261,9 @@ def settle(
 ) -> Settled:
     """Settle every sample of `inputs` from `state0`, each judged by itself.
 
+    The field is taken to be autonomous. The samples of a batch advance in lockstep, each with its
+    own steps, until the last of them is done; finished ones stay as they are.
+
     **Arguments:** `inputs` and `state0` as for one sample, or with a leading batch axis each;
     `state0=None` starts at rest, at zero. `tol` bounds the residual max |μ| of a settled sample
     and has no default. `method` is `Relax()` unless given. `max_time` is in leak time constants.
@@ -268,13 +279,13 @@ def settle(
     >>> pair = nd.LeakyIntegrator(weights=jnp.array([[0.0, -0.5], [0.5, 0.0]]), activation=nd.tanh)
     >>> free = nd.settle(pair, jnp.array([1.0, 0.0]), tol=1e-5)
     >>> free.counts(), [round(float(s), 3) for s in free.state]
-    ({'settled': 1}, [0.831, 0.341])
+    ({'settled': 1}, [0.836, 0.342])
     """
     state, inputs, batch = prepare(field, state0, inputs)
     dtype = jnp.result_type(*jax.tree.leaves(state))
     _check_tolerance(tol, dtype)
     _check_nudges(field, tol)
-    if not max_time > 0:
+    if is_concrete(max_time) and not max_time > 0:
         raise ValueError(f"max_time is {max_time}: it must be positive.")
     limits = jnp.asarray(tol, dtype), jnp.asarray(max_time, dtype)
     return _settle(field, state, inputs, *limits, method or Relax(), batch)

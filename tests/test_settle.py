@@ -1,5 +1,6 @@
 """Settling: right fixed points, honest verdicts, batches that do not mix, clear refusals."""
 
+import diffrax as dfx
 import equinox as eqx
 import hypothesis
 import hypothesis.strategies as st
@@ -247,6 +248,33 @@ def test_float32_settles_to_1e_4_and_says_so():
     assert float(run.residual.max()) <= 1e-4
 
 
+def test_an_implicit_solver_for_stiff_time_constants():
+    net = nd.LeakyIntegrator(weights=jnp.array([[0.0, 0.3], [-0.4, 0.0]]), activation=nd.tanh)
+    stiff = nd.Scaled(net, rate=jnp.array([1000.0, 1.0]))
+    x = jnp.array([0.5, -0.3])
+    explicit = nd.settle(stiff, x, tol=1e-8).require()
+    implicit = nd.settle(stiff, x, tol=1e-8, method=nd.Relax(solver=dfx.Kvaerno5())).require()
+    np.testing.assert_allclose(implicit.state, explicit.state, atol=1e-7)
+    assert int(implicit.steps) * 20 < int(explicit.steps)
+    assert int(implicit.evaluations) == -1  # it does not tell
+
+
+def test_relax_ends_where_an_accurate_flow_ends_among_many_equilibria():
+    rng = np.random.default_rng(4)
+    half = rng.standard_normal((12, 12))
+    net = nd.LeakyIntegrator(weights=jnp.asarray(0.8 * (half + half.T)), activation=nd.tanh)
+    starts = jnp.asarray(rng.uniform(-1, 1, (300, 12)))
+    none = jnp.zeros(12)
+    quick = nd.settle(net, none, starts, tol=1e-6).require()
+    slow = nd.settle(
+        net, none, starts, tol=1e-6, method=nd.Relax(accuracy=1e-9, fraction=1e-4)
+    ).require()
+    assert len(np.unique(np.round(slow.state, 3), axis=0)) > 3
+    same = np.abs(np.asarray(quick.state - slow.state)).max(axis=1) < 1e-3
+    assert same.mean() >= 0.99
+    assert int(quick.evaluations.max()) * 2 < int(slow.evaluations.max())
+
+
 # Batches
 
 
@@ -352,8 +380,16 @@ X = jnp.ones(12)
         ),
         (ValueError, "inputs holds NaN", lambda: nd.settle(NET, X.at[3].set(jnp.nan), tol=1e-6)),
         (TypeError, "inputs has dtype int", lambda: nd.settle(NET, np.ones(12, int), tol=1e-6)),
-        (ValueError, "inputs has the structure", lambda: nd.settle(NET, (X, X), tol=1e-6)),
-        (ValueError, "state0 has the structure", lambda: nd.settle(NET, X, jnp.ones(28), tol=1e-6)),
+        (
+            ValueError,
+            r"inputs must be an array of shape \(12,\), but is a tuple of",
+            lambda: nd.settle(NET, (X, X), tol=1e-6),
+        ),
+        (
+            ValueError,
+            r"state0 must be a tuple of \(an array of shape \(16,\).*is an array",
+            lambda: nd.settle(NET, X, jnp.ones(28), tol=1e-6),
+        ),
         (
             ValueError,
             r"inputs\[1\] has shape \(3,\)",
@@ -369,6 +405,11 @@ X = jnp.ones(12)
             ),
         ),
         (ValueError, "batch is empty", lambda: nd.settle(NET, jnp.ones((0, 12)), tol=1e-6)),
+        (ValueError, "reach is 0", lambda: nd.Polish(reach=0.0)),
+        (ValueError, "accuracy is -1", lambda: nd.Relax(accuracy=-1.0)),
+        (ValueError, "beta is", lambda: nd.Nudged(NET, nd.SquaredError(), jnp.ones(2))),
+        (ValueError, "beta is nan", lambda: nd.Nudged(NET, nd.SquaredError(), jnp.nan)),
+        (TypeError, "the example has dtype int", lambda: nd.Field(lambda *a: 0, jnp.arange(2))),
         (ValueError, "max_time is 0", lambda: nd.settle(NET, X, tol=1e-6, max_time=0.0)),
         (
             ValueError,

@@ -142,8 +142,10 @@ class Experiment:
         phases, state = {}, None
         for name, (field, inputs) in self._fields().items():
             start = time.perf_counter()
-            phase = settle(field, inputs, state, tol=self.config.tol, max_time=self.config.max_time)
-            jax.block_until_ready(phase.residual)
+            tol, max_time = self.config.tol, self.config.max_time
+            with Console(stderr=True).status(f"settling the {name} phase"):
+                phase = settle(field, inputs, state, tol=tol, max_time=max_time)
+                jax.block_until_ready(phase.residual)
             self.seconds[name] = time.perf_counter() - start
             phases[name], state = phase, phase.state
         return phases
