@@ -64,17 +64,17 @@ def page(path: pathlib.Path, size: tuple[float, float]) -> Iterator[Figure]:
     write_whole(path, lambda file: figure.savefig(file, metadata=undated))
 
 
-def _legend_above(ax: Axes) -> None:
+def _legend_above(ax: Axes, columns: int = 2) -> None:
     """The legend between the title and the data, where it hides none of them."""
     ax.legend(
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),
-        ncols=2,
+        ncols=columns,
         borderaxespad=0.1,
         columnspacing=1.0,
         handlelength=1.6,
     )
-    ax.set_title(ax.get_title(), pad=27 if len(ax.get_legend_handles_labels()[0]) > 2 else 16)
+    ax.set_title(ax.get_title(), pad=27 if len(ax.get_legend_handles_labels()[0]) > columns else 16)
 
 
 def layer_traces(
@@ -207,13 +207,15 @@ def phase_plane(
     (path,) = ax.plot(states[:, 0], states[:, 1], color=BLUE, linewidth=1, label="flow")
     if jump is not None:
         ends = np.stack([states[0], np.asarray(jump)])
-        ax.plot(ends[:, 0], ends[:, 1], "--D", color=ORANGE, markevery=[1], label="Newton")
+        ax.plot(
+            ends[:, 0], ends[:, 1], "--D", color=ORANGE, markevery=[1], markersize=5, label="Newton"
+        )
     ring = {"color": BLACK, "markerfacecolor": "white", "markersize": 5, "linestyle": ""}
     ax.plot(*states[0], marker="o", label="start", **ring)
     if end is not None:
         ax.plot(*np.asarray(end), "X", color=RED, markersize=6, label="end")
     ax.set(xlabel="state s₁", ylabel="state s₂", title=title)
-    ax.legend()
+    _legend_above(ax, columns=3)
     return path
 
 
