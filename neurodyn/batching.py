@@ -15,9 +15,16 @@ from jaxtyping import PyTree
 from .field import AbstractField, is_concrete
 
 
+def _as_array(name: str, given: Any) -> jax.Array:
+    try:
+        return jnp.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} is not an array of numbers ({error})") from error
+
+
 def _check_leaf(name: str, leaf: Any, shape: jax.ShapeDtypeStruct) -> jax.Array:
     """`leaf` as an array of the dtype that the field computes in, or a sentence on why not."""
-    given = jnp.asarray(leaf)
+    given = _as_array(name, leaf)
     if not jnp.issubdtype(given.dtype, jnp.floating):
         raise TypeError(
             f"{name} has dtype {given.dtype}, but a field needs floating numbers: "
@@ -42,7 +49,7 @@ def _check_leaf(name: str, leaf: Any, shape: jax.ShapeDtypeStruct) -> jax.Array:
 def _check_tree(name: str, tree: PyTree, shapes: PyTree) -> PyTree:
     wanted = jax.tree.structure(shapes)
     if jax.tree_util.treedef_is_leaf(wanted) and isinstance(tree, list):
-        tree = jnp.asarray(tree)  # plain numbers for a single array
+        tree = _as_array(name, tree)  # plain numbers for a single array
     if wanted != jax.tree.structure(tree):
         raise ValueError(f"{name} must be {_in_words(shapes)}, but is {_in_words(tree)}.")
     several = wanted.num_leaves > 1
@@ -60,7 +67,9 @@ def _in_words(shapes: Any) -> str:
     if isinstance(shapes, tuple | list):
         return f"a {type(shapes).__name__} of ({', '.join(map(_in_words, shapes))})"
     shape = getattr(shapes, "shape", None)
-    return str(type(shapes).__name__) if shape is None else f"an array of shape {shape}"
+    if shape is None:
+        return "None" if shapes is None else f"a {type(shapes).__name__}"
+    return f"an array of shape {shape}"
 
 
 def prepare(
@@ -71,6 +80,10 @@ def prepare(
     `state=None` starts every sample at rest, at zero. Raises `TypeError` for a dtype and
     `ValueError` for a structure, shape or value that does not fit, naming the argument.
     """
+    if not isinstance(field, AbstractField):
+        raise TypeError(
+            f"field is {_in_words(field)}: give a field, or wrap a function in neurodyn.Field."
+        )
     state_shapes, input_shapes = field.shapes()
     weights = jax.tree.leaves(eqx.filter(field, eqx.is_inexact_array))
     if not all(bool(jnp.isfinite(w).all()) for w in weights if is_concrete(w)):

@@ -109,6 +109,12 @@ def test_drive_is_computed_once_and_not_in_the_flow():
             "two or more positive",
             lambda: nd.LayeredLeakyIntegrator.init((4, 0, 2), key=jax.random.key(0)),
         ),
+        ("dtype int", lambda: nd.LeakyIntegrator(weights=jnp.ones((2, 2), int))),
+        ("not a matrix of numbers", lambda: nd.LeakyIntegrator(weights=[[0.0, 1.0], [1.0]])),
+        (
+            r"shape \(3,\) and dtype",
+            lambda: nd.LayeredLeakyIntegrator(forward=(jnp.ones(3),), feedback=()),
+        ),
         ("must be square", lambda: nd.LeakyIntegrator(weights=jnp.ones((2, 3)))),
         (
             "Projected.Nudged",

@@ -405,6 +405,8 @@ X = jnp.ones(12)
             ),
         ),
         (ValueError, "batch is empty", lambda: nd.settle(NET, jnp.ones((0, 12)), tol=1e-6)),
+        (TypeError, "inputs is not an array of numbers", lambda: nd.settle(NET, "x", tol=1e-6)),
+        (ValueError, "but is None", lambda: nd.settle(NET, None, tol=1e-6)),
         (ValueError, "reach is 0", lambda: nd.Polish(reach=0.0)),
         (ValueError, "accuracy is -1", lambda: nd.Relax(accuracy=-1.0)),
         (ValueError, "beta is", lambda: nd.Nudged(NET, nd.SquaredError(), jnp.ones(2))),

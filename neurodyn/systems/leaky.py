@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from ..activation import tanh
 from ..aliases import Time
@@ -22,8 +22,21 @@ Layers = tuple[Float[Array, "_"], ...]
 Weights = tuple[Float[Array, "_ _"], ...]
 
 
-def _arrays(weights: Sequence) -> Weights:
-    return tuple(jnp.asarray(w) for w in weights)
+def _matrix(weights: ArrayLike | Sequence) -> Array:
+    try:
+        matrix = jnp.asarray(weights)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"weights are not a matrix of numbers ({error})") from error
+    if matrix.ndim != 2 or not jnp.issubdtype(matrix.dtype, jnp.floating):
+        raise ValueError(
+            f"weights have shape {matrix.shape} and dtype {matrix.dtype}: they must be floating "
+            "matrices, (units after, units before)."
+        )
+    return matrix
+
+
+def _matrices(weights: Sequence) -> Weights:
+    return tuple(_matrix(w) for w in weights)
 
 
 def _struct(size: int, dtype) -> jax.ShapeDtypeStruct:
@@ -42,11 +55,11 @@ class LeakyIntegrator(AbstractField):
     [0.5, 0.0]
     """
 
-    weights: Float[Array, "_ _"] = eqx.field(converter=jnp.asarray)
+    weights: Float[Array, "_ _"] = eqx.field(converter=_matrix)
     activation: Callable[[Array], Array] = eqx.field(default=tanh, static=True)
 
     def __check_init__(self):
-        if self.weights.ndim != 2 or self.weights.shape[0] != self.weights.shape[1]:
+        if self.weights.shape[0] != self.weights.shape[1]:
             raise ValueError(
                 f"weights have shape {self.weights.shape}: they must be square (n, n)."
             )
@@ -76,8 +89,8 @@ class LayeredLeakyIntegrator(AbstractField):
     ([(3, 4), (2, 3)], [(3, 2)], (4, 3, 2))
     """
 
-    forward: Weights = eqx.field(converter=_arrays)
-    feedback: Weights = eqx.field(converter=_arrays)
+    forward: Weights = eqx.field(converter=_matrices)
+    feedback: Weights = eqx.field(converter=_matrices)
     activation: Callable[[Array], Array] = eqx.field(default=tanh, static=True)
 
     def __check_init__(self):
@@ -86,15 +99,7 @@ class LayeredLeakyIntegrator(AbstractField):
                 f"forward holds {len(self.forward)} arrays and feedback {len(self.feedback)}: "
                 "there must be at least one forward, and one feedback fewer."
             )
-        named = [(f"forward[{k}]", w) for k, w in enumerate(self.forward)]
-        named += [(f"feedback[{k}]", b) for k, b in enumerate(self.feedback)]
-        for name, w in named:
-            if w.ndim != 2 or not jnp.issubdtype(w.dtype, jnp.floating):
-                raise ValueError(
-                    f"{name} has shape {w.shape} and dtype {w.dtype}: "
-                    "weights must be floating matrices (units after, units before)."
-                )
-        if len({w.dtype for _, w in named}) > 1:
+        if len({w.dtype for w in (*self.forward, *self.feedback)}) > 1:
             raise ValueError("forward and feedback must all have one dtype: cast them.")
         for k in range(1, len(self.forward)):
             before, here = self.forward[k - 1], self.forward[k]

@@ -1,0 +1,1 @@
+"""How fast networks settle, and whether they do: neurodyn beside three ways without it."""
