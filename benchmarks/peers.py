@@ -117,7 +117,7 @@ PEERS = (
     Peer(
         "neurodyn.settle",
         settle,
-        "its default, Relax(), untuned: Tsit5 with step control that allows for the speed left",
+        "its default, Relax(), untuned: Tsit5 whose error per step is a share of the way it covers",
     ),
     Peer(
         "SciPy RK45",

@@ -25,9 +25,9 @@ from .linearise import Kind as Kind
 from .linearise import Linearisation as Linearisation
 from .linearise import kind_names as kind_names
 from .linearise import linearise as linearise
+from .polish import Polish as Polish
 from .settle import AbstractMethod as AbstractMethod
 from .settle import NotSettledError as NotSettledError
-from .settle import Polish as Polish
 from .settle import Relax as Relax
 from .settle import Settled as Settled
 from .settle import residual as residual

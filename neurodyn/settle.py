@@ -2,7 +2,8 @@
 
 A sample is *settled* when its residual, the largest entry of |μ|, is at or below `tol`: an
 absolute bound, judged for each sample by itself, never a norm over a batch. How to get there is a
-method object: `Relax` follows the flow, `Polish` finishes a nearby state by Newton.
+method object: `Relax`, here, follows the flow; `Polish`, in the next file, finishes a nearby state
+by Newton.
 """
 
 import abc
@@ -12,10 +13,7 @@ from typing import Any
 import diffrax as dfx
 import equinox as eqx
 import jax
-import jax.flatten_util
 import jax.numpy as jnp
-import lineax as lx
-import optimistix as optx
 from jaxtyping import Array, Float, PyTree
 
 from .aliases import CountPerSample, Drive, FlagPerSample, PerSample, Scalar, State
@@ -23,7 +21,6 @@ from .approach import Approach
 from .batching import over_batch, prepare
 from .field import AbstractField, Nudged, is_concrete, largest
 from .integrate import Trajectory, Verdict, evaluations, smallest_step, solve, verdict_names
-from .linearise import dense_jacobian, zero_band
 
 
 class NotSettledError(RuntimeError):
@@ -82,11 +79,13 @@ class AbstractMethod(eqx.Module):
         """Settle from `state`; `drive` is what `field.drive` made of the inputs."""
 
 
-def _residual(field: AbstractField, state: State, drive: Drive) -> Scalar:
+def residual_of(field: AbstractField, state: State, drive: Drive) -> Scalar:
+    """max |μ| of ONE sample, given what `field.drive` made of its inputs."""
     return largest(field.defect(jnp.zeros_like(jax.tree.leaves(state)[0], shape=()), state, drive))
 
 
-def _require_positive(method: AbstractMethod, *names: str) -> None:
+def require_positive(method: AbstractMethod, *names: str) -> None:
+    """Refuse a method whose named fields are not positive."""
     for name in names:
         value = getattr(method, name)
         if is_concrete(value) and not value > 0:
@@ -98,7 +97,7 @@ class _AtRest(eqx.Module):
     tol: Scalar
 
     def __call__(self, t, state, drive, **_):
-        return _residual(self.field, state, drive) <= self.tol
+        return residual_of(self.field, state, drive) <= self.tol
 
 
 class _OutOfBounds(eqx.Module):
@@ -128,7 +127,7 @@ class Relax(AbstractMethod):
     solver: dfx.AbstractSolver = dfx.Tsit5()
 
     def __check_init__(self):
-        _require_positive(self, "accuracy", "fraction", "bound", "max_steps")
+        require_positive(self, "accuracy", "fraction", "bound", "max_steps")
 
     def settle_one(
         self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
@@ -161,7 +160,7 @@ class Relax(AbstractMethod):
         )
         assert solution.ys is not None and solution.ts is not None
         state = jax.tree.map(lambda y: y[-1], solution.ys)
-        residual = _residual(field, state, drive)
+        residual = residual_of(field, state, drive)
         steps = solution.stats["num_steps"]
         counted = evaluations(self.solver, steps)
         return Settled(
@@ -181,65 +180,6 @@ class Relax(AbstractMethod):
         unsettled = Verdict.where(ran_out, Verdict.out_of_steps, Verdict.timed_out)
         unsettled = Verdict.where(lost | collapsed, Verdict.diverged, unsettled)
         return Verdict.where(residual <= tol, Verdict.settled, unsettled)
-
-
-class Polish(AbstractMethod):
-    """Finish a nearby state by Newton's method, then check that the flow would go there.
-
-    Newton finds unstable fixed points as readily as stable ones, and may jump far; so the point
-    found is `unstable` if an eigenvalue of its Jacobian lies in the right half plane, and
-    `moved_away` if it is further from the start than `reach` times the residual there (a pure
-    leak moves by its residual exactly). Start it close: after `Relax` to 0.03, say.
-
-    **Fields:** `reach`; `max_steps` of Newton; `linear_solver` for the Newton step. On a curve of
-    fixed points the Jacobian is singular: ask for least squares with
-    `lineax.AutoLinearSolver(well_posed=False)`. The Jacobian is dense, so the cost grows as n³.
-    A step counts as n + 1 evaluations.
-    """
-
-    reach: float = 10.0
-    max_steps: int = eqx.field(default=32, static=True)
-    linear_solver: lx.AbstractLinearSolver = lx.AutoLinearSolver(well_posed=None)
-
-    def __check_init__(self):
-        _require_positive(self, "reach", "max_steps")
-
-    def settle_one(
-        self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
-    ) -> Settled:
-        flat, unravel = jax.flatten_util.ravel_pytree(state)
-        before = _residual(field, state, drive)
-
-        def mu(s, _):
-            return jax.flatten_util.ravel_pytree(
-                field.defect(jnp.zeros_like(tol), unravel(s), drive)
-            )[0]
-
-        limit: Any = tol / 10  # traced, so that another tol compiles nothing anew
-        newton = optx.Newton(rtol=limit, atol=limit, linear_solver=self.linear_solver)
-        root = optx.root_find(mu, newton, flat, max_steps=self.max_steps, throw=False)
-        start_is_rest = before <= tol
-        end = unravel(jnp.where(start_is_rest, flat, root.value))
-        residual = _residual(field, end, drive)
-        far = largest(jnp.where(start_is_rest, 0, root.value - flat)) > self.reach * before
-        steps = jnp.where(start_is_rest, 0, root.stats["num_steps"])
-        return Settled(
-            state=end,
-            residual=residual,
-            time=jnp.zeros_like(tol),
-            steps=steps,
-            evaluations=steps * (flat.size + 1) + 1,
-            verdict=self._judge(field, end, drive, residual, tol, far),
-        )
-
-    def _judge(self, field, state, drive, residual, tol, far) -> Verdict:
-        jacobian = jnp.nan_to_num(dense_jacobian(field, state, drive))
-        eigenvalues = jnp.linalg.eigvals(jacobian)
-        repels = eigenvalues.real.max() > zero_band(eigenvalues)
-        found = Verdict.where(repels, Verdict.unstable, Verdict.settled)
-        found = Verdict.where(far, Verdict.moved_away, found)
-        missed = Verdict.where(jnp.isfinite(residual), Verdict.out_of_steps, Verdict.diverged)
-        return Verdict.where(residual <= tol, found, missed)
 
 
 @eqx.filter_jit
@@ -297,7 +237,7 @@ def residual(field: AbstractField, state: PyTree, inputs: PyTree) -> PerSample:
     `state` and `inputs` as for one sample, or with a leading batch axis each.
     """
     state, inputs, batch = prepare(field, state, inputs)
-    return over_batch(lambda s, x: _residual(field, s, field.drive(x)), batch)(state, inputs)
+    return over_batch(lambda s, x: residual_of(field, s, field.drive(x)), batch)(state, inputs)
 
 
 def residuals_along(
@@ -313,7 +253,7 @@ def residuals_along(
 
     def one(states, inputs):
         drive = field.drive(inputs)
-        return jax.vmap(lambda state: _residual(field, state, drive))(states)
+        return jax.vmap(lambda state: residual_of(field, state, drive))(states)
 
     return eqx.filter_jit(over_batch(one, batch))(trajectory.states, inputs)
 

@@ -24,6 +24,7 @@ ORDER = [
     "linearise",
     "approach",
     "settle",
+    "polish",
     "systems",
     "data",
     "record",

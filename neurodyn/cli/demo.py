@@ -18,7 +18,8 @@ from ..activation import tanh
 from ..field import AbstractField, Field
 from ..integrate import integrate, verdict_names
 from ..linearise import kind_names, linearise
-from ..settle import Polish, settle
+from ..polish import Polish
+from ..settle import settle
 from ..systems.leaky import LeakyIntegrator
 from .settle import Experiment, Settle
 
