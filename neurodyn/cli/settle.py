@@ -150,14 +150,16 @@ class Experiment:
             phases[name], state = phase, phase.state
         return phases
 
+    def settings(self) -> dict[str, Any]:
+        """What was done, without where it was read from and written to."""
+        files = ("plot", "save", "as_json", "data_path")
+        return {k: v for k, v in dataclasses.asdict(self.config).items() if k not in files}
+
     def as_dict(self) -> dict[str, Any]:
         """Everything a machine would ask for, ready for JSON."""
-        config = dataclasses.asdict(self.config)
-        for name in ("plot", "save", "as_json", "data_path"):
-            del config[name]  # where things went is not what was done
         return {
             "command": "settle",
-            "config": config,
+            "config": self.settings(),
             "versions": record.versions(),
             "phases": {
                 name: {
@@ -191,8 +193,7 @@ class Experiment:
 
     def dataset(self):
         """All phases, with the images and labels, as one xarray dataset."""
-        config = self.as_dict()["config"]
-        sets = {k: record.to_dataset(phase, **config) for k, phase in self.phases.items()}
+        sets = {k: record.to_dataset(p, **self.settings()) for k, p in self.phases.items()}
         images = (("sample", "pixel"), self.images.images)
         return record.phases(**sets).assign(inputs=images, label=("sample", self.images.labels))
 
@@ -223,7 +224,8 @@ class Experiment:
         ts, layers, residual, onset = self._trajectories()
         free, nudged = self.phases["free"], self.phases.get("nudged")
         extra: dict[str, Any] = {}
-        if sum(layer.shape[1] for layer in layers) <= LARGEST_SPECTRUM:
+        units = sum(layer.shape[1] for layer in layers)
+        if bool(free.ok[0]) and units <= LARGEST_SPECTRUM:  # a spectrum *at the fixed point*
             first = jax.tree.map(lambda leaf: leaf[0], free.state)
             lin = linearise(self._fields()["free"][0], first, self.inputs[0])
             extra["eigenvalues"] = np.asarray(lin.eigenvalues)
