@@ -10,6 +10,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import PyTree
 
 from .field import AbstractField, is_concrete
@@ -20,6 +21,33 @@ def _as_array(name: str, given: Any) -> jax.Array:
         return jnp.asarray(given)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} is not an array of numbers ({error})") from error
+
+
+def _all_finite(array: jax.Array) -> bool:
+    """Whether no entry is NaN or infinite, as far as that can be known now."""
+    # in NumPy: inside `jit`, JAX would trace the question even where the array is concrete
+    return not is_concrete(array) or bool(np.isfinite(np.asarray(array)).all())
+
+
+def _check_flow(field: AbstractField, state_shapes: PyTree, input_shapes: PyTree) -> None:
+    """Refuse a field whose flow is not shaped like its state: JAX would broadcast it in silence."""
+    wanted = jax.tree.leaves(state_shapes)
+    if not wanted or not all(leaf.size for leaf in wanted):
+        raise ValueError("field has no units: its state must hold at least one number per array.")
+
+    def flow(state, inputs):
+        return field.flow(jnp.zeros((), wanted[0].dtype), state, field.drive(inputs))
+
+    found = jax.eval_shape(flow, state_shapes, input_shapes)
+    same = jax.tree.structure(found) == jax.tree.structure(state_shapes) and all(
+        (a.shape, a.dtype) == (b.shape, b.dtype)
+        for a, b in zip(jax.tree.leaves(found), wanted, strict=True)
+    )
+    if not same:
+        raise ValueError(
+            f"field returns {_in_words(found)}, but must return {_in_words(state_shapes)}, like "
+            "its state and with its dtype."
+        )
 
 
 def _check_leaf(name: str, leaf: Any, shape: jax.ShapeDtypeStruct) -> jax.Array:
@@ -41,7 +69,7 @@ def _check_leaf(name: str, leaf: Any, shape: jax.ShapeDtypeStruct) -> jax.Array:
             f"{name} has shape {given.shape}, but the field needs {shape.shape} for one sample "
             f"or (batch, {', '.join(map(str, shape.shape))}) for several."
         )
-    if is_concrete(given) and not bool(jnp.isfinite(given).all()):
+    if not _all_finite(given):
         raise ValueError(f"{name} holds NaN or infinite values: clean it first.")
     return given.astype(shape.dtype)
 
@@ -85,8 +113,9 @@ def prepare(
             f"field is {_in_words(field)}: give a field, or wrap a function in neurodyn.Field."
         )
     state_shapes, input_shapes = field.shapes()
+    _check_flow(field, state_shapes, input_shapes)
     weights = jax.tree.leaves(eqx.filter(field, eqx.is_inexact_array))
-    if not all(bool(jnp.isfinite(w).all()) for w in weights if is_concrete(w)):
+    if not all(map(_all_finite, weights)):
         raise ValueError("field has weights that are NaN or infinite.")
     if state is None:
         state = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), state_shapes)

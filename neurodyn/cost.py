@@ -30,7 +30,11 @@ class AbstractCost(eqx.Module):
     def output(self, state: State) -> Float[Array, " out"]:
         """The units that the cost reads: the last layer of `state`, or its `units`."""
         last = jax.tree.leaves(state)[-1]
-        return last if self.units is None else last[jnp.asarray(self.units)]
+        if self.units is None:
+            return last
+        if not self.units or not -len(last) <= min(self.units) <= max(self.units) < len(last):
+            raise ValueError(f"units is {self.units}, but the output has {len(last)} units.")
+        return last[jnp.asarray(self.units)]
 
 
 class SquaredError(AbstractCost):

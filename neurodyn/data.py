@@ -7,6 +7,7 @@ its name under the environment variable NEURODYN_DATA; else the error says how t
 import gzip
 import hashlib
 import math
+import operator
 import os
 import pathlib
 import zlib
@@ -80,7 +81,7 @@ def load(
         pixels, labels, shape, brightest = _digits(split)
     else:
         pixels, labels, shape, brightest = _from_files(name, split, path)
-    wanted = len(pixels) if samples is None else samples
+    wanted = len(pixels) if samples is None else operator.index(samples)
     if not 0 < wanted <= len(pixels):
         raise ValueError(
             f"samples is {wanted}: the {split} split of {name} has 1 to {len(pixels)} of them."
@@ -164,10 +165,12 @@ def parse_idx(content: bytes, source: str = "the idx data") -> np.ndarray:
     >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9])).tolist()
     [7, 9]
     """
-    if len(content) < 4 or content[:3] != b"\0\0\x08":
+    if len(content) < 4 or content[:3] != b"\0\0\x08" or not 1 <= content[3] <= 3:
         raise ValueError(f"{source} is not an idx file of unsigned bytes: its first bytes differ.")
     header = 4 + 4 * content[3]
-    shape = tuple(int(n) for n in np.frombuffer(content[4:header].ljust(header - 4), ">u4"))
+    if len(content) < header:
+        raise ValueError(f"{source} is truncated or corrupt: it ends within its header.")
+    shape = tuple(int(n) for n in np.frombuffer(content[4:header], ">u4"))
     expected = header + math.prod(shape)
     if len(content) != expected:
         raise ValueError(

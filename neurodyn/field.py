@@ -12,6 +12,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, PyTree
 
@@ -62,6 +63,12 @@ def is_concrete(leaf: Any) -> bool:
     return not isinstance(leaf, Tracer)
 
 
+def concrete_array(number: Any) -> Array:
+    """`number` as a floating array that keeps its value at hand, even while `jit` traces."""
+    with jax.ensure_compile_time_eval():
+        return jnp.asarray(number, float)
+
+
 def like(tree: PyTree) -> PyTree:
     """The shapes and dtypes of the leaves of `tree`."""
     return jax.eval_shape(lambda leaves: leaves, tree)
@@ -105,15 +112,18 @@ class Nudged(AbstractField):
 
     field: AbstractField
     cost: AbstractCost
-    beta: Scalar = eqx.field(converter=lambda beta: jnp.asarray(beta, float))
+    beta: Scalar = eqx.field(converter=concrete_array)
 
     def __check_init__(self):
-        if self.beta.ndim or (is_concrete(self.beta) and not bool(jnp.isfinite(self.beta))):
+        if self.beta.ndim or (is_concrete(self.beta) and not np.isfinite(self.beta)):
             raise ValueError(f"beta is {self.beta}: it must be one finite number.")
-        if isinstance(self.field, Projected):
+        if not isinstance(self.cost, AbstractCost):
+            raise TypeError(f"cost is {self.cost!r}: give an object, such as SquaredError().")
+        if isinstance(self.field, Projected | Scaled):
+            wrapper = type(self.field).__name__
             raise ValueError(
-                "field is Projected: a nudge outside the projection would leave the box; "
-                "write Projected(Nudged(field, cost, beta)) instead."
+                f"field is {wrapper}: a nudge outside it would leave the box or escape the time "
+                f"constants; write {wrapper}(Nudged(field, cost, beta)) instead."
             )
 
     def shapes(self) -> tuple[PyTree, PyTree]:
@@ -168,12 +178,17 @@ class Projected(AbstractField):
         return self.field.drive(inputs)
 
     def flow(self, t: Time, state: State, drive: Drive, /) -> State:
+        return self._projected(state, self.field.flow(t, state, drive), self.epsilon)
+
+    def defect(self, t: Time, state: State, drive: Drive, /) -> State:
+        # of ε = 1, whatever ε: the flow itself is no larger than (upper − lower)/ε anywhere
+        return self._projected(state, self.field.defect(t, state, drive), 1.0)
+
+    def _projected(self, state: State, mu: State, epsilon: float) -> State:
         return jax.tree.map(
-            lambda s, mu: (
-                (jnp.clip(s + self.epsilon * mu, self.lower, self.upper) - s) / self.epsilon
-            ),
+            lambda s, m: (jnp.clip(s + epsilon * m, self.lower, self.upper) - s) / epsilon,
             state,
-            self.field.flow(t, state, drive),
+            mu,
         )
 
 
@@ -188,8 +203,20 @@ class Scaled(AbstractField):
     rate: PyTree[Float[Array, "..."]] = eqx.field(converter=lambda r: jax.tree.map(jnp.asarray, r))
 
     def __check_init__(self):
-        if any(bool(jnp.any(r <= 0)) for r in jax.tree.leaves(self.rate) if is_concrete(r)):
+        rates, (state, _) = jax.tree.leaves(self.rate), self.field.shapes()
+        if any(not np.all(np.asarray(r) > 0) for r in rates if is_concrete(r)):
             raise ValueError("rate must be positive: use rate = 1 / time constant.")
+        if len(rates) == 1 and rates[0].ndim == 0:
+            return  # one for all
+        fits = jax.tree.structure(self.rate) == jax.tree.structure(state) and all(
+            r.shape in ((), s.shape) for r, s in zip(rates, jax.tree.leaves(state), strict=True)
+        )
+        if not fits:
+            shapes = [r.shape for r in rates]
+            raise ValueError(
+                f"rate has the shapes {shapes}: give one number, or a tree like the state, of "
+                f"shapes {[s.shape for s in jax.tree.leaves(state)]}."
+            )
 
     def shapes(self) -> tuple[PyTree, PyTree]:
         return self.field.shapes()

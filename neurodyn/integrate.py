@@ -18,8 +18,9 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from .aliases import Drive, Scalar, State
 from .batching import over_batch, prepare
-from .field import AbstractField
+from .field import AbstractField, is_concrete
 from .naming import member_names
+from .stepping import step_control
 
 
 class Verdict(eqx.Enumeration):
@@ -31,7 +32,7 @@ class Verdict(eqx.Enumeration):
     out_of_steps = "the step budget ran out: raise max_steps or ask for less accuracy"
     diverged = "the state left every bound, stopped being finite, or the step size collapsed"
     unstable = "the fixed point found is unstable: the flow does not go there"
-    moved_away = "the fixed point found is too far from the start to be the one the flow goes to"
+    moved_away = "the flow from the start does not go to the fixed point found"
 
 
 VERDICTS = (
@@ -100,11 +101,6 @@ def solve(
     )
 
 
-def smallest_step(t0: Scalar, t1: Scalar) -> Scalar:
-    """A few roundings of time: where steps get that short a solution has blown up."""
-    return 10 * jnp.finfo(t1.dtype).eps * jnp.maximum(jnp.abs(t1), t1 - t0)
-
-
 def evaluations(solver: dfx.AbstractSolver, steps: Int[Array, ""]) -> Int[Array, ""]:
     """How often `steps` steps evaluated μ: exact for explicit Runge–Kutta, −1 for the rest.
 
@@ -136,14 +132,14 @@ def _integrate(field, state, inputs, ts, rtol, atol, solver, max_steps, batch):
             t0,
             t1,
             solver=solver,
-            controller=dfx.PIDController(
-                rtol=rtol, atol=atol, dtmin=smallest_step(t0, t1), force_dtmin=False
-            ),
+            controller=step_control(rtol, atol),
             saveat=dfx.SaveAt(ts=ts),
             max_steps=max_steps,
         )
-        # diffrax fills what it did not reach with inf
-        states = jax.tree.map(lambda y: jnp.where(jnp.isinf(y), jnp.nan, y), solution.ys)
+        # diffrax fills what it did not reach with inf, even the start
+        states = jax.tree.map(
+            lambda y, s: jnp.where(jnp.isinf(y), jnp.nan, y).at[0].set(s), solution.ys, state
+        )
         finite = jnp.stack([jnp.isfinite(y[-1]).all() for y in jax.tree.leaves(states)]).all()
         ran_out = solution.result == dfx.RESULTS.max_steps_reached
         verdict = Verdict.where(
@@ -180,7 +176,8 @@ def integrate(
     `state0=None` starts at zero. `ts` increases strictly; its first time is the start. `rtol` and
     `atol` bound the error of each step and have no default: say what you need. `solver` is a
     diffrax solver (by default chosen from `rtol`) or, with `backend="scipy"`, the name of a
-    `scipy.integrate.solve_ivp` method (default `"RK45"`, one sample after another).
+    `scipy.integrate.solve_ivp` method (default `"RK45"`, one sample after another, with no
+    limit of steps).
 
     For smooth fields the recorded states were measured to be about as accurate as asked. Where
     units cross the kinks of a clipped activation, every solver's error estimate fails: with
@@ -200,7 +197,7 @@ def integrate(
     dtype = jnp.result_type(*jax.tree.leaves(state))
     ts = _check_times(ts, dtype)
     for name, value in (("rtol", rtol), ("atol", atol)):
-        if not value > 0:
+        if is_concrete(value) and not value > 0:
             raise ValueError(f"{name} is {value}: it must be positive.")
     if backend == "scipy":
         if not (solver is None or isinstance(solver, str)):
@@ -211,7 +208,7 @@ def integrate(
     if isinstance(solver, str):
         raise TypeError(f"solver is {solver!r}: with diffrax give an object, as diffrax.Tsit5().")
     tolerances = jnp.asarray(rtol, dtype), jnp.asarray(atol, dtype)
-    chosen = solver_for(rtol) if solver is None else solver
+    chosen = (solver_for(rtol) if is_concrete(rtol) else dfx.Tsit5()) if solver is None else solver
     states, stats, verdict = _integrate(
         field, state, inputs, ts, *tolerances, chosen, max_steps, batch
     )
@@ -219,11 +216,15 @@ def integrate(
 
 
 def _check_times(ts: Any, dtype: Any) -> Float[Array, " T"]:
-    times = np.asarray(ts, dtype=np.float64)
+    if not is_concrete(ts):
+        return ts.astype(dtype)
+    times = np.asarray(ts, dtype)  # a time too close to the one before is lost in the cast
     increasing = times.ndim == 1 and times.size > 1 and bool(np.all(np.diff(times) > 0))
     if not (increasing and np.isfinite(times).all()):
-        raise ValueError("ts must hold two or more finite times that increase strictly.")
-    return jnp.asarray(times, dtype)
+        raise ValueError(
+            f"ts must hold two or more finite times that increase strictly in {jnp.dtype(dtype)}."
+        )
+    return jnp.asarray(times)
 
 
 @eqx.filter_jit
@@ -245,20 +246,24 @@ def _with_scipy(field, state, inputs, batch, ts, rtol, atol, method) -> Trajecto
             )
             return np.asarray(jax.flatten_util.ravel_pytree(mu)[0])
 
-        with np.errstate(all="ignore"):  # an overflow on the way to a blow-up is its verdict
-            run = scipy.integrate.solve_ivp(
-                rhs,
-                (times[0], times[-1]),
-                np.asarray(flat),
-                method=method,
-                t_eval=times,
-                rtol=rtol,
-                atol=atol,
-            )
         y = np.full((times.size, flat.size), np.nan)
-        y[: run.y.shape[1]] = run.y.T
-        verdict = Verdict.completed if run.status == 0 else Verdict.diverged
-        stats = {"steps": -1, "rejected": -1, "evaluations": run.nfev}
+        y[0] = flat
+        verdict, evaluated = Verdict.diverged, 1
+        if np.isfinite(rhs(times[0], y[0])).all():  # else solve_ivp never returns
+            with np.errstate(all="ignore"):  # an overflow on the way to a blow-up is its verdict
+                run = scipy.integrate.solve_ivp(
+                    rhs,
+                    (times[0], times[-1]),
+                    y[0],
+                    method=method,
+                    t_eval=times,
+                    rtol=rtol,
+                    atol=atol,
+                )
+            y[: run.y.shape[1]] = run.y.T
+            verdict = Verdict.completed if run.status == 0 else Verdict.diverged
+            evaluated = run.nfev
+        stats = {"steps": -1, "rejected": -1, "evaluations": evaluated}
         states = jax.vmap(unravel)(jnp.asarray(y, flat.dtype))
         return states, jax.tree.map(jnp.asarray, stats), verdict
 

@@ -136,8 +136,9 @@ def linearise(
     """The Jacobian of `field` at `state`, its spectrum and the kind of fixed point they make.
 
     `state` and `inputs` as for one sample, or with a leading batch axis each. `zero` is the size
-    up to which an eigenvalue counts as zero: √eps by default, which suits exact states; give at
-    least the residual for states settled less closely. Whether `state` *is* a fixed point is not
+    up to which an eigenvalue counts as zero: √eps of the largest one by default, and at least
+    √eps, which suits exact states and time constants that spread over few decades; give at least
+    the residual for states settled less closely. Whether `state` *is* a fixed point is not
     judged here. The cost grows as n³, about a second for a thousand units.
 
     **Raises** `ValueError` or `TypeError` for inputs that do not fit, naming the argument.

@@ -78,7 +78,7 @@ def to_dataset(result: Settled | Trajectory, **config: Any) -> xr.Dataset:
         "kind": type(result).__name__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": json.dumps(versions()),
-        "config": json.dumps(config),
+        "config": json.dumps(config, default=float),
         "verdict_counts": json.dumps(dict(zip(labels.tolist(), counts.tolist(), strict=True))),
         "time_unit": "leak time constant",
     }
@@ -87,6 +87,8 @@ def to_dataset(result: Settled | Trajectory, **config: Any) -> xr.Dataset:
 
 def from_dataset(dataset: xr.Dataset) -> Settled | Trajectory:
     """The result that `to_dataset` made `dataset` from."""
+    if "phase" in dataset.dims:
+        raise ValueError("dataset holds several phases: choose one, dataset.sel(phase='free').")
     layers = sorted(
         (str(n) for n in dataset if str(n).startswith("layer_")), key=lambda n: int(n[6:])
     )

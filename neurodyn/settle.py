@@ -8,19 +8,21 @@ by Newton.
 
 import abc
 import collections
+from collections.abc import Callable
 from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from .aliases import CountPerSample, Drive, FlagPerSample, PerSample, Scalar, State
-from .approach import Approach
 from .batching import over_batch, prepare
 from .field import AbstractField, Nudged, is_concrete, largest
-from .integrate import Trajectory, Verdict, evaluations, smallest_step, solve, verdict_names
+from .integrate import Trajectory, Verdict, evaluations, solve, verdict_names
+from .stepping import step_control
 
 
 class NotSettledError(RuntimeError):
@@ -111,7 +113,9 @@ class Relax(AbstractMethod):
     """Follow the flow with an adaptive ODE solver until the residual is at or below `tol`.
 
     This is the definition of settling that the other methods are measured by: among several
-    equilibria it takes the one that the flow goes to.
+    equilibria it takes the one that the flow goes to. It judges by the residual alone. A start
+    on an unstable fixed point stays there, and one that passes a saddle within `tol` is said to
+    have settled on it: ask `linearise` where stability matters.
 
     **Fields:** `accuracy`, the largest relative and absolute error of a step (smaller follows the
     flow more closely where basins meet); `fraction`, the error of a step as a share of the
@@ -128,38 +132,17 @@ class Relax(AbstractMethod):
 
     def __check_init__(self):
         require_positive(self, "accuracy", "fraction", "bound", "max_steps")
+        if not isinstance(self.solver, dfx.AbstractAdaptiveSolver):
+            raise TypeError(
+                f"solver is {type(self.solver).__name__}: give an adaptive diffrax solver, which "
+                "estimates its error, such as diffrax.Tsit5()."
+            )
 
     def settle_one(
         self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
     ) -> Settled:
-        start = jnp.zeros_like(max_time)
-        inner = dfx.PIDController(
-            rtol=self.accuracy,
-            atol=self.accuracy,
-            norm=largest,
-            dtmin=smallest_step(start, max_time),
-            force_dtmin=False,
-        )
-        solution = solve(
-            field,
-            state,
-            drive,
-            start,
-            max_time,
-            solver=self.solver,
-            controller=Approach(
-                inner=inner,
-                fraction=self.fraction,
-                floor=tol / 10,
-                rtol=self.accuracy,
-                atol=self.accuracy,
-            ),
-            saveat=dfx.SaveAt(t1=True),
-            max_steps=self.max_steps,
-            until=[_AtRest(field, tol), _OutOfBounds(jnp.asarray(self.bound, tol.dtype))],
-        )
-        assert solution.ys is not None and solution.ts is not None
-        state = jax.tree.map(lambda y: y[-1], solution.ys)
+        at_rest = _AtRest(field, tol)
+        state, solution = self.follow(field, state, drive, tol, max_time, at_rest)
         residual = residual_of(field, state, drive)
         steps = solution.stats["num_steps"]
         counted = evaluations(self.solver, steps)
@@ -172,6 +155,32 @@ class Relax(AbstractMethod):
             evaluations=jnp.where(counted < 0, counted, counted + steps + 1),
             verdict=self._judge(state, residual, tol, solution.result),
         )
+
+    def follow(
+        self,
+        field: AbstractField,
+        state: State,
+        drive: Drive,
+        tol: Scalar,
+        max_time: Scalar,
+        until: Callable,
+    ) -> tuple[State, Any]:
+        """The state where `until` first holds, or the solve ends otherwise, and the solution."""
+        solution = solve(
+            field,
+            state,
+            drive,
+            jnp.zeros_like(max_time),
+            max_time,
+            solver=self.solver,
+            controller=step_control(
+                self.accuracy, self.accuracy, norm=largest, fraction=self.fraction, floor=tol / 10
+            ),
+            saveat=dfx.SaveAt(t1=True),
+            max_steps=self.max_steps,
+            until=[until, _OutOfBounds(jnp.asarray(self.bound, tol.dtype))],
+        )
+        return jax.tree.map(lambda y: y[-1], solution.ys), solution
 
     def _judge(self, state, residual, tol, result) -> Verdict:
         lost = ~(largest(state) <= self.bound) | ~jnp.isfinite(residual)
@@ -201,8 +210,10 @@ def settle(
 ) -> Settled:
     """Settle every sample of `inputs` from `state0`, each judged by itself.
 
-    The field is taken to be autonomous. The samples of a batch advance in lockstep, each with its
-    own steps, until the last of them is done; finished ones stay as they are.
+    The field is taken to be autonomous. Differentiating the result differentiates the steps taken,
+    so a start that is already at rest gives zero and not the gradient of the fixed point. The
+    samples of a batch advance in lockstep, each with its own steps, until the last of them is
+    done; finished ones stay as they are.
 
     **Arguments:** `inputs` and `state0` as for one sample, or with a leading batch axis each;
     `state0=None` starts at rest, at zero. `tol` bounds the residual max |μ| of a settled sample
@@ -225,8 +236,10 @@ def settle(
     dtype = jnp.result_type(*jax.tree.leaves(state))
     _check_tolerance(tol, dtype)
     _check_nudges(field, tol)
-    if is_concrete(max_time) and not max_time > 0:
-        raise ValueError(f"max_time is {max_time}: it must be positive.")
+    if is_concrete(max_time) and not 0 < max_time < float("inf"):
+        raise ValueError(f"max_time is {max_time}: it must be positive and finite.")
+    if not (method is None or isinstance(method, AbstractMethod)):
+        raise TypeError(f"method is {method!r}: give a method object, such as neurodyn.Relax().")
     limits = jnp.asarray(tol, dtype), jnp.asarray(max_time, dtype)
     return _settle(field, state, inputs, *limits, method or Relax(), batch)
 
@@ -259,8 +272,12 @@ def residuals_along(
 
 
 def _check_tolerance(tol: Any, dtype: Any) -> None:
+    if not is_concrete(tol):
+        return
     floor = 10 * float(jnp.finfo(dtype).eps)
-    if is_concrete(tol) and not tol >= floor:
+    if np.ndim(tol) or not np.issubdtype(np.asarray(tol).dtype, np.number) or tol == np.inf:
+        raise ValueError(f"tol is {tol!r}: it must be one finite number.")
+    if not tol >= floor:
         wider = ", or use float64: jax.config.update('jax_enable_x64', True)"
         raise ValueError(
             f"tol={tol:g} is below what {jnp.dtype(dtype)} can resolve: ask for at least "
@@ -271,11 +288,13 @@ def _check_tolerance(tol: Any, dtype: Any) -> None:
 def _check_nudges(field: AbstractField, tol: Any) -> None:
     nodes = jax.tree.leaves(field, is_leaf=lambda node: isinstance(node, Nudged))
     for node in nodes:
-        if isinstance(node, Nudged) and is_concrete(node.beta) and is_concrete(tol):
-            weak = 0 < abs(float(node.beta)) < 100 * tol
-            if weak:
+        if not isinstance(node, Nudged):
+            continue
+        if is_concrete(node.beta) and is_concrete(tol):
+            size = abs(float(node.beta))
+            if 0 < size < 100 * tol:
                 raise ValueError(
                     f"beta={float(node.beta):g} is too small for tol={tol:g}: the nudge would "
-                    f"drown in the tolerance; use beta ≥ {100 * tol:g} or tol ≤ "
-                    f"{abs(float(node.beta)) / 100:g}."
+                    f"drown in the tolerance; use |beta| ≥ {100 * tol:g} or tol ≤ {size / 100:g}."
                 )
+        _check_nudges(node.field, tol)

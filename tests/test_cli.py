@@ -52,7 +52,7 @@ def test_not_settled_is_exit_code_1_and_said(capsys):
 
 
 def test_projected_and_float32(capsys):
-    words = "settle --flow projected --dtype float32 --tol 1e-4 --samples 3 --beta 1 --json"
+    words = "settle --flow projected --dtype float32 --samples 3 --beta 1 --json"
     code, out, _ = run(capsys, *words.split())
     outputs = np.array(json.loads(out)["phases"]["nudged"]["output"])
     assert code == 0 and outputs.min() >= 0 and outputs.max() <= 1
@@ -73,6 +73,9 @@ def test_projected_and_float32(capsys):
         ("--tol 1e-16", "tol=1e-16 is below what float64 can resolve"),
         ("--tol 1e-8 --dtype float32", "tol=1e-08 is below what float32 can resolve"),
         ("--samples 0", "samples is 0"),
+        ("--seed 99999999999999999999", "int"),
+        ("--tol inf", "tol is inf"),
+        ("--max-time inf", "max_time is inf"),
         ("--max-time -1", "max_time is -1"),
         ("--plot /nowhere/a.png", "there is no folder /nowhere"),
         ("--plot a.bmp", "a.bmp must end in .png or .svg or .pdf"),

@@ -62,6 +62,13 @@ def test_projected_step_of_length_epsilon_is_eq_59():
         np.testing.assert_allclose(now + epsilon * slope, clipped, atol=1e-15)
 
 
+def test_projection_on_any_box():
+    field = nd.Projected(
+        nd.Field(lambda t, s, x: jnp.array([5.0, -5.0, 0.1]), state=jnp.zeros(3)), -2.0, 3.0
+    )
+    np.testing.assert_allclose(field(0.0, jnp.zeros(3), None), [3.0, -2.0, 0.1])
+
+
 def test_drive_is_computed_once_and_not_in_the_flow():
     net = random_net()
     state = tuple(jnp.zeros(n) for n in net.sizes[1:])
@@ -119,6 +126,16 @@ def test_drive_is_computed_once_and_not_in_the_flow():
         (
             "Projected.Nudged",
             lambda: nd.Nudged(nd.Projected(random_net()), nd.SquaredError(), 0.5),
+        ),
+        (
+            r"Scaled\(Nudged",
+            lambda: nd.Nudged(nd.Scaled(random_net(), rate=0.1), nd.SquaredError(), 0.5),
+        ),
+        ("rate has the shapes", lambda: nd.Scaled(random_net(), rate=(jnp.ones(16),))),
+        ("rate has the shapes", lambda: nd.Scaled(random_net(), rate=jnp.ones(3))),
+        (
+            "a layer has no units",
+            lambda: nd.LayeredLeakyIntegrator(forward=(jnp.ones((0, 3)),), feedback=()),
         ),
         ("lower < upper", lambda: nd.Projected(random_net(), lower=1.0, upper=0.0)),
         ("rate must be positive", lambda: nd.Scaled(random_net(), rate=0.0)),

@@ -73,6 +73,21 @@ def test_blow_up_keeps_what_was_reached(backend):
     assert np.isnan(run.states[3, 0])
 
 
+def test_nan_at_the_start_is_diverged_by_both_backends():
+    lost = nd.Field(lambda t, s, x: s * jnp.nan, state=jnp.zeros(1))
+    for backend in ("diffrax", "scipy"):
+        run = nd.integrate(lost, jnp.ones(1), None, [0, 1], rtol=1e-6, atol=1e-6, backend=backend)
+        assert str(nd.verdict_names(run.verdict)) == "diverged"
+        assert float(run.states[0, 0]) == 1 and np.isnan(run.states[1, 0])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_a_long_time_does_not_read_as_a_blow_up(dtype):
+    decay = nd.Field(lambda t, s, x: -s, state=jnp.zeros(1, dtype))
+    run = nd.integrate(decay, jnp.ones(1, dtype), None, [0, 1e4], rtol=1e-3, atol=1e-3)
+    assert str(nd.verdict_names(run.verdict)) == "completed"
+
+
 def test_spent_step_budget_is_said():
     problem = linear()
     run = nd.integrate(problem.field, None, problem.inputs, TS, rtol=1e-8, atol=1e-8, max_steps=4)

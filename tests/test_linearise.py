@@ -108,6 +108,12 @@ def test_scaled_field_has_a_scaled_spectrum():
     np.testing.assert_allclose(np.sort(lin.eigenvalues.real), [-10, -2])
 
 
+def test_the_zero_band_follows_the_largest_eigenvalue():
+    field = matrix_field([[-1e4, 0], [0, -1e-5]])
+    assert int(nd.linearise(field, jnp.zeros(2), None).neutral) == 1
+    assert int(nd.linearise(field, jnp.zeros(2), None, zero=1e-6).neutral) == 0
+
+
 def test_every_kind_has_a_name():
     from neurodyn.linearise import KINDS
 

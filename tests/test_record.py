@@ -39,6 +39,11 @@ def test_round_trip_through_a_file(settled, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
 
 
+def test_config_may_hold_numbers_of_numpy_and_jax(settled):
+    dataset = record.to_dataset(settled, beta=np.float32(0.5), gain=jnp.ones(()))
+    assert json.loads(dataset.attrs["config"]) == {"beta": 0.5, "gain": 1.0}
+
+
 def test_layers_phases_and_trajectories():
     net = random_net()
     x = jnp.ones((2, net.sizes[0]))
@@ -48,6 +53,8 @@ def test_layers_phases_and_trajectories():
     both = record.phases(free=record.to_dataset(free), nudged=record.to_dataset(free))
     assert both.layer_3.dims == ("phase", "sample", "unit_3")
     same(record.from_dataset(both.sel(phase="nudged")), free)
+    with pytest.raises(ValueError, match="several phases: choose one"):
+        record.from_dataset(both)
     run = nd.integrate(net, None, x, [0, 1, 2], rtol=1e-6, atol=1e-6)
     dataset = record.to_dataset(run)
     assert dataset.layer_1.dims == ("sample", "time", "unit_1")

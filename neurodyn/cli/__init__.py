@@ -1,5 +1,6 @@
 """The command line: one file per command, all answering bad input with one clear sentence."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -28,8 +29,11 @@ def main(arguments: list[str] | None = None) -> None:
     jax.config.update("jax_enable_x64", True)
     try:
         code = command.run()
-    except (ValueError, TypeError, OSError) as error:
-        print(f"neurodyn: {error}", file=sys.stderr)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, OSError) as error:
+        print(f"neurodyn: {' '.join(str(error).split())}", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
         print("neurodyn: stopped.", file=sys.stderr)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from .. import record
+from .. import data, record
 from ..activation import tanh
 from ..field import AbstractField, Field
 from ..integrate import integrate, verdict_names
@@ -23,12 +23,14 @@ from ..settle import settle
 from ..systems.leaky import LeakyIntegrator
 from .settle import Experiment, Settle
 
+WRITTEN = ("settle.png", "projected.png", "verdicts.png", "settle.nc", "summary.json")
+
 
 @dataclasses.dataclass(frozen=True)
 class Demo:
     """A tour on real digits in under two minutes: settle, judge, compare, draw.
 
-    Writes four pictures, the settled states and a summary into --out, and prints the summary.
+    Writes three pictures, the settled states and a summary into --out, and prints the summary.
     """
 
     out: pathlib.Path = pathlib.Path("neurodyn-demo")
@@ -38,6 +40,7 @@ class Demo:
 
     def run(self) -> int:
         """Do it; returns 0 if everything settled that should."""
+        data.load("digits", samples=self.samples)  # refuse a bad number before anything is made
         self.out.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         tour = Tour(self)
@@ -79,7 +82,7 @@ def verdict_cases() -> list[Case]:
         Case("a limit cycle", turn, none, (0.1, 0.0), "timed_out"),
         Case("a blow-up", away, None, (0.0, 0.0), "diverged"),
         Case("Newton on a saddle", excite, none, (0.02, 0.01), "unstable", Polish()),
-        Case("Newton that jumps", excite, none, (0.75, 0.75), "moved_away", Polish(reach=1.5)),
+        Case("Newton that jumps", excite, none, (0.75, 0.75), "moved_away", Polish()),
     ]
 
 
@@ -120,7 +123,7 @@ class Tour:
 
     def draw(self) -> None:
         self.plain.draw(self.out / "settle.png")
-        free = self.plain.phases["free"]
+        free = self.plain.phases["free"].require()
         lin = linearise(
             self.plain.network, jax.tree.map(lambda s: s[0], free.state), self.plain.inputs[0]
         )
@@ -200,8 +203,7 @@ class Tour:
             for key, entry in value.items() if isinstance(value, dict) else [("", value)]:
                 table.add_row(f"{name}{': ' * bool(key)}{key}", _short(entry))
         Console().print(table)
-        files = ", ".join(sorted(file.name for file in self.out.iterdir()))
-        print(f"in {self.out}: {files}")
+        print(f"in {self.out}: {', '.join(WRITTEN)}")
         if not self.as_promised:
             print("Something above is not as it should be.")
 

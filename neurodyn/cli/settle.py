@@ -57,12 +57,12 @@ class Settle:
     """hard_sigmoid, tanh, logistic, relu, identity or power(3)."""
     flow: Literal["plain", "projected"] = "plain"
     """plain: ds/dt = μ, the printed equation. projected: states kept in [0, 1]."""
-    tol: float = 1e-6
-    """Largest residual max |μ| of a settled sample."""
+    tol: float | None = None
+    """Largest residual max |μ| of a settled sample; 1e-6 in float64, 1e-4 in float32."""
     max_time: float = 1000.0
     """Give up at this time, in leak time constants."""
     dtype: Literal["float64", "float32"] = "float64"
-    """Precision of weights and states; float32 resolves --tol 1e-4, not 1e-6."""
+    """Precision of weights and states."""
     seed: int = 0
     """Seed of the random weights."""
     plot: pathlib.Path | None = None
@@ -104,7 +104,10 @@ class Experiment:
     """The network, the images and the settled phases of one command."""
 
     def __init__(self, config: Settle):
-        self.config = config
+        if config.tol is None:
+            tol = 1e-6 if config.dtype == "float64" else 1e-4
+            config = dataclasses.replace(config, tol=tol)
+        self.config, self.tol = config, float(config.tol or 0)
         sizes = parse_sizes(config.sizes)
         self.images = data.load(config.data, samples=config.samples, path=config.data_path)
         pixels = self.images.images.shape[1]
@@ -142,9 +145,8 @@ class Experiment:
         phases, state = {}, None
         for name, (field, inputs) in self._fields().items():
             start = time.perf_counter()
-            tol, max_time = self.config.tol, self.config.max_time
             with Console(stderr=True).status(f"settling the {name} phase"):
-                phase = settle(field, inputs, state, tol=tol, max_time=max_time)
+                phase = settle(field, inputs, state, tol=self.tol, max_time=self.config.max_time)
                 jax.block_until_ready(phase.residual)
             self.seconds[name] = time.perf_counter() - start
             phases[name], state = phase, phase.state
@@ -206,7 +208,7 @@ class Experiment:
             longest = float(self.phases[name].time[:few].max())
             ts = np.linspace(0, max(longest, 1.0), DRAWN_TIMES)
             # finer than tol, since a coarser solver hovers above it; not finer than the dtype
-            fine = max(self.config.tol / 100, 10 * float(jnp.finfo(self.config.dtype).eps))
+            fine = max(self.tol / 100, 10 * float(jnp.finfo(self.config.dtype).eps))
             run = integrate(field, start, inputs, ts, rtol=fine, atol=fine)
             start = jax.tree.map(lambda leaf: leaf[:few], self.phases[name].state)
             onsets.append(clock[-1][-1] if clock else 0.0)
@@ -236,14 +238,15 @@ class Experiment:
                 ts=ts,
                 layers=layers,
                 residual=residual,
-                tol=self.config.tol,
+                tol=self.tol,
                 free=free.state[-1][0],
                 nudged=None if nudged is None else nudged.state[-1][0],
                 target=None if nudged is None else self.images.targets()[0],
                 beta=self.config.beta,
                 onset=onset,
                 title=f"{self.config.sizes.replace(',', '-')} {self.config.activation}, "
-                f"{self.config.data}: first sample (residuals: first {len(residual)})",
+                f"{self.config.data}: first sample, {verdict_names(free.verdict)[0]} "
+                f"(residuals: first {len(residual)})",
                 **extra,
             )
 

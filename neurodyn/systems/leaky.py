@@ -7,6 +7,7 @@ The weights of the two directions are not tied. The paper counts layers from the
 are counted from the input, so that layer 0 is x and the state is (first hidden, …, output).
 """
 
+import operator
 from collections.abc import Callable, Sequence
 
 import equinox as eqx
@@ -99,6 +100,10 @@ class LayeredLeakyIntegrator(AbstractField):
                 f"forward holds {len(self.forward)} arrays and feedback {len(self.feedback)}: "
                 "there must be at least one forward, and one feedback fewer."
             )
+        if not all(w.size for w in (*self.forward, *self.feedback)):
+            raise ValueError("a layer has no units: every weight matrix must have some entries.")
+        if not callable(self.activation):
+            raise TypeError(f"activation is {self.activation!r}: give a function, as nd.tanh.")
         if len({w.dtype for w in (*self.forward, *self.feedback)}) > 1:
             raise ValueError("forward and feedback must all have one dtype: cast them.")
         for k in range(1, len(self.forward)):
@@ -127,8 +132,8 @@ class LayeredLeakyIntegrator(AbstractField):
         `sizes` is (inputs, first hidden, …, outputs). `dtype` is JAX's default float unless given.
         Raises `ValueError` unless there are two or more positive sizes.
         """
-        sizes = tuple(sizes)
-        if len(sizes) < 2 or not all(isinstance(n, int) and n > 0 for n in sizes):
+        sizes = tuple(map(operator.index, sizes))
+        if len(sizes) < 2 or min(sizes) < 1:
             raise ValueError(f"sizes is {sizes}: give two or more positive whole numbers.")
         glorot = jax.nn.initializers.glorot_uniform(in_axis=1, out_axis=0)
         dtype = dtype or jnp.result_type(float)
