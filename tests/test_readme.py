@@ -19,6 +19,7 @@ def test_readme_code_runs_and_prints_what_it_says(capsys, monkeypatch, tmp_path)
     printed = capsys.readouterr().out
     for promise in re.findall(r"# (\{'.*?\})", text):
         assert promise in printed
+    assert "stable (1.88448827760183, 0.530648034209362)" in printed and "\n2\n" in printed
     assert "stable_focus" in printed and (tmp_path / "free.nc").is_file()
     for ours, theirs in zip(names["traj"].states, names["same"].states, strict=True):
         assert abs(ours - theirs).max() < 1e-4

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import tyro
 
+from .check import Check
 from .demo import Demo
 from .settle import Settle
 
 Command = (
     Annotated[Settle, tyro.conf.subcommand("settle")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Check, tyro.conf.subcommand("check")]
 )
 
 
