@@ -16,7 +16,7 @@ from typing import Any
 import sympy as sp
 
 from .polynomial import FlowLimit, PolynomialFlow
-from .real_root import WIDTH, RealRoot, decimal, exact_number, image, ratio, real_roots
+from .real_root import WIDTH, RealRoot, decimal, exact_number, image, ratio, rational, real_roots
 
 TAU = sp.Symbol("tau")
 A1 = sp.Symbol("a1")
@@ -37,7 +37,7 @@ class ChainLimit:
 
     @property
     def tau(self) -> sp.Expr:
-        """The clock at the end: a rational, a `CRootOf`, or ±∞.
+        """The clock at the end: a rational, a square root, a `CRootOf`, or ±∞.
 
         Naming a `CRootOf` means factoring F: seconds at L = 7. `interval` and `n` do without.
         """
@@ -226,12 +226,12 @@ class Chain:
 
     def _clock(self, product: sp.Poly) -> sp.Poly:
         for name, value in (("alpha", self.alpha), ("beta", self.beta)):
-            _require_rational(value, name)
+            rational(value, name)
         return self.alpha - product * self.beta
 
     def _rational_factors(self) -> tuple[Any, ...]:
         for i, c in enumerate(self.factors):
-            _require_rational(c, f"c_{i + 1}")
+            rational(c, f"c_{i + 1}")
         return self.factors
 
     def _weights(self, a: Sequence[Any]) -> tuple[Any, ...]:
@@ -245,7 +245,7 @@ class Chain:
     def _start(self, a0: Sequence[Any]) -> tuple[Any, ...]:
         weights = self._weights(a0)
         for i, weight in enumerate(weights):
-            _require_rational(weight, f"a_{i + 1}(0)")
+            rational(weight, f"a_{i + 1}(0)")
         return weights
 
 
@@ -253,11 +253,6 @@ def _numbers(values: Sequence[Any], name: str) -> tuple[Any, ...]:
     if isinstance(values, str):
         raise TypeError(f"{name} = {values!r} is text: give a sequence such as ('1', '-1/2').")
     return tuple(exact_number(value, f"{name}[{i}]") for i, value in enumerate(values))
-
-
-def _require_rational(value: Any, name: str) -> None:
-    if not isinstance(value, sp.Rational):
-        raise ValueError(f"{name} = {value} must be rational here: replace symbols by numbers.")
 
 
 def _multiply(polys: Iterable[sp.Poly]) -> sp.Poly:
@@ -277,8 +272,7 @@ def _without_roots_of(poly: sp.Poly, other: sp.Poly) -> sp.Poly:
 
 def _between(root: RealRoot, end: FlowLimit) -> bool:
     """Whether `root`, neither 0 nor the end point, lies between them."""
-    root = root.apart_from(Fraction(0))
-    if (root.low >= 0) != (end.direction > 0):
+    if root.side_of(Fraction(0)) != end.direction:
         return False
     goal = end.root
     while goal is not None and root.low < goal.high and goal.low < root.high:

@@ -12,7 +12,8 @@ from typing import Any
 
 import sympy as sp
 
-from .roots import Reached, follow, rational, real_roots
+from .polynomial import FlowLimit, PolynomialFlow
+from .real_root import exact_number, rational
 
 Number = int | float | str | Fraction | sp.Expr
 Vector = tuple[Any, ...]
@@ -80,9 +81,9 @@ class Expansive:
     def __post_init__(self) -> None:
         if len(self.c) == 0:
             raise ValueError("c is empty: give one random weight for each hidden unit.")
-        object.__setattr__(self, "c", tuple(exact(v, "c") for v in self.c))
-        object.__setattr__(self, "alpha", exact(self.alpha, "alpha"))
-        beta: Any = exact(self.beta, "beta")
+        object.__setattr__(self, "c", tuple(exact_number(v, "c") for v in self.c))
+        object.__setattr__(self, "alpha", exact_number(self.alpha, "alpha"))
+        beta: Any = exact_number(self.beta, "beta")
         if beta.is_negative:
             raise ValueError(f"beta is {beta}: it is a mean square, so give zero or more.")
         object.__setattr__(self, "beta", beta)
@@ -119,21 +120,18 @@ class Expansive:
         flow = self.clock(a0, b0)
         start_a, start_b = _vector(a0, "a0", len(self.c)), _vector(b0, "b0", len(self.c))
         frozen = not any((*self.c, *start_a))
-        reached = follow(flow, sp.Integer(0))
-        if frozen or reached.kind == "stationary":
+        end = PolynomialFlow(flow).limit(0)
+        if frozen or end.kind == "stationary":
             return ExpansiveLimit(
                 "stationary", sp.Integer(0), (sp.S.Zero, sp.S.Zero), (start_a, start_b), sp.S.Zero
             )
-        if reached.root is None:
+        if end.kind == "diverges":
             # only β = 0: the error never changes, and τ runs away
             far = self.weights_at(start_a, start_b, TAU)
-            end = sp.oo * reached.direction
-            ends = tuple(tuple(sp.limit(w, TAU, end) for w in layer) for layer in far)
-            return ExpansiveLimit(reached.kind, None, None, (ends[0], ends[1]), sp.S.Zero)
-        root = reached.root.value
-        weights = self.weights_at(start_a, start_b, root)
-        rate = flow.diff().as_expr().subs(TAU, root)
-        return ExpansiveLimit(reached.kind, root, reached.root.interval, weights, rate)
+            ends = tuple(tuple(sp.limit(w, TAU, end.point) for w in layer) for layer in far)
+            return ExpansiveLimit(end.kind, None, None, (ends[0], ends[1]), sp.S.Zero)
+        weights = self.weights_at(start_a, start_b, end.point)
+        return ExpansiveLimit(end.kind, end.point, end.interval, weights, end.rate)
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ class Compressive:
     def __post_init__(self) -> None:
         if len(self.C) == 0:
             raise ValueError("C is empty: give one random weight for each output.")
-        object.__setattr__(self, "C", tuple(exact(v, "C") for v in self.C))
+        object.__setattr__(self, "C", tuple(exact_number(v, "C") for v in self.C))
 
     def rates(self, A: Sequence[Any], B: Sequence[Any]) -> tuple[Vector, Vector]:
         """dA/dt = C(I − BA) and dB/dt = (I − BA)Aᵗ [004 Eq 68]."""
@@ -186,29 +184,23 @@ class Compressive:
         A, B = _vector(A0, "A0", len(self.C)), _vector(B0, "B0", len(self.C))
         if not any(self.C):
             return _frozen_below(A, B)
-        reached = self._reached(cubic, A)
-        if reached.root is None:
-            raise RuntimeError("the cubic of Eq 77 has no root ahead, which cannot be.")
-        beta, size = reached.root.value, _dot(self.C, self.C)
+        end = PolynomialFlow(cubic).limit(self._start(A))
+        beta, size = end.point, _dot(self.C, self.C)
         weights = tuple(beta * c for c in self.C), tuple(c / (beta * size) for c in self.C)
-        kind, rate = reached.kind, cubic.diff().as_expr().subs(TAU, beta)
-        if kind == "stable" and reached.root.side_of(sp.Integer(0)) < 0:
-            kind = "saddle"  # off the span of C, A grows at the rate −σ = −1/β > 0
-        return CompressiveLimit(kind, beta, reached.root.interval, weights, rate)
+        # off the span of C, A grows at the rate −σ = −1/β where β < 0
+        kind = "saddle" if end.kind == "stable" and _is_negative(end) else end.kind
+        return CompressiveLimit(kind, beta, end.interval, weights, end.rate)
 
-    def _reached(self, cubic: sp.Poly, A: Vector) -> Reached:
+    def _start(self, A: Vector) -> Any:
+        """A start from which the flow of the cubic ends at the β that is reached."""
         share = _dot(A, self.C) / _dot(self.C, self.C)
         if all(x == share * c for x, c in zip(A, self.C, strict=True)):
-            return follow(cubic, share)  # A = fC with f(0) = λ, also for λ = 0
-        [positive] = [r for r in real_roots(cubic) if r.side_of(sp.Integer(0)) > 0]
-        return Reached("stable", positive.narrowed(), 1)
+            return share  # A = fC with f(0) = λ, also for λ = 0
+        return sp.S.Zero  # the cubic is 1 there, so that the flow rises to the positive root
 
 
-def exact(value: object, name: str) -> Any:
-    """A symbolic expression as it is, anything else by `roots.rational`."""
-    if isinstance(value, sp.Expr) and not value.is_number:
-        return value
-    return rational(value, name)
+def _is_negative(end: FlowLimit) -> bool:
+    return end.start < 0 if end.root is None else end.root.side_of(Fraction(0)) < 0
 
 
 def _vector(values: Sequence[Number], name: str, size: int) -> Vector:

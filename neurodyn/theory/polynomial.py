@@ -28,7 +28,7 @@ class FlowLimit:
 
     @cached_property
     def point(self) -> sp.Expr:
-        """The end point: a rational, a `CRootOf`, or ±∞."""
+        """The end point: a rational, a square root, a `CRootOf`, or ±∞."""
         if self.direction == 0:
             return self.start
         return self.direction * sp.oo if self.root is None else self.root.exact()

@@ -11,12 +11,13 @@ from typing import Any
 
 import sympy as sp
 
-from .linear import exact
-from .roots import RealRoot, nearest_root, rational, real_roots, sign_at
+from .polynomial import PolynomialFlow
+from .real_root import WIDTH, RealRoot, exact_number, image, ratio, rational, real_roots
 
 Number = int | float | str | Fraction | sp.Expr
 
 S = sp.Symbol("s", real=True)
+ZERO = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class PowerChain:
 
     def __post_init__(self) -> None:
         for name in ("mu", "c1", "alpha", "beta"):
-            object.__setattr__(self, name, exact(getattr(self, name), name))
+            object.__setattr__(self, name, exact_number(getattr(self, name), name))
         if self.mu.is_nonpositive:
             raise ValueError(f"mu is {self.mu}: give a power above zero.")
         if self.beta.is_negative:
@@ -125,7 +126,7 @@ class PowerChain:
             if root is None:
                 return PowerLimit("diverges", (sp.oo, sp.oo * sp.sign(c1)), None, sp.S.Zero)
             return self._at(root, K)
-        below = [r for r in real_roots(flow) if r.side_of(sp.S.Zero) > 0]
+        below = [r for r in real_roots(flow) if r.side_of(ZERO) > 0]
         below = [r for r in below if _side_of_power(r, x, mu.q) < 0]
         return self._at(below[-1], K) if below else self._through_zero(flow, K, -1)
 
@@ -133,8 +134,8 @@ class PowerChain:
         """a₁ comes to 0 from above (−1), or starts there (0, with μ = 1)."""
         mu = rational(self.mu, "mu")
         here, origin = sp.S.Zero, (sp.S.Zero, sp.S.Zero)
-        slope = sign_at(flow, here)
-        if slope == 0:
+        end = PolynomialFlow(flow).limit(0)
+        if end.direction == 0:
             # α = 0: the error is zero at a₁ = 0
             rate = -self.beta * self.c1 * K if mu == 1 else sp.S.Zero
             kind = "unstable" if rate.is_positive else "stable"
@@ -143,20 +144,18 @@ class PowerChain:
             return PowerLimit("stalls", (here, K), origin, sp.S.Zero)
         if mu.p % 2 == 0 or mu.q % 2 == 0:
             return PowerLimit("breaks off", (here, K), origin, sp.S.Zero)
-        root = nearest_root(flow, here, slope)
-        if root is None:
-            return PowerLimit("diverges", (slope * sp.oo, sp.oo), None, sp.S.Zero, True)
-        return self._at(root, K, crossed=direction != 0)
+        if end.root is None:
+            return PowerLimit("diverges", (end.point, sp.oo), None, sp.S.Zero, True)
+        return self._at(end.root, K, crossed=direction != 0)
 
     def _at(self, root: RealRoot, K: Any, crossed: bool = False) -> PowerLimit:
         mu = rational(self.mu, "mu")
-        fine = root.narrowed()
-        s = fine.value
+        s: Any = root.exact()
         a1 = s**mu.q
         a2 = a1**2 / (2 * self.c1 * mu) + K
         kind = "stable" if root.multiplicity % 2 else "semistable"
-        low, high = fine.lower**mu.q, fine.upper**mu.q
-        return PowerLimit(kind, (a1, a2), (low, high), self._rate(s, a2), crossed)
+        low, high = image(sp.Poly(S**mu.q, S), root, lambda size: WIDTH)
+        return PowerLimit(kind, (a1, a2), (ratio(low), ratio(high)), self._rate(s, a2), crossed)
 
     def _rate(self, s: Any, a2: Any) -> Any:
         """Q′(a₁) = −β(a₁^2μ + c₁μ²a₂a₁^(2μ−2)) on the fixed points, a₁ = s^q."""
@@ -192,22 +191,22 @@ def _frozen_below(mu: Any, alpha: Any, beta: Any, x: Any, y: Any) -> PowerLimit:
 
 def _side_of_power(root: RealRoot, x: Any, q: int) -> int:
     """+1 where (positive) root s has s^q > x, −1 below, 0 on it."""
-    if root.side_of(sp.S.Zero) <= 0:
+    if root.side_of(ZERO) <= 0:
         return -1
-    [end] = [r for r in real_roots(sp.Poly(S**q - x, S, domain="QQ")) if r.upper > 0][-1:]
+    [end] = [r for r in real_roots(sp.Poly(S**q - x, S, domain="QQ")) if r.high > 0][-1:]
     common: Any = sp.gcd(root.poly, end.poly)
     if common.degree() > 0 and any(_same(root, r) and _same(end, r) for r in real_roots(common)):
         return 0
-    while not (root.upper <= end.lower or end.upper <= root.lower):
-        width = max(root.upper - root.lower, end.upper - end.lower) / 4
-        root, end = root.narrowed(width), end.narrowed(width)
-    return 1 if end.upper <= root.lower else -1
+    while not (root.high <= end.low or end.high <= root.low):
+        width = max(root.high - root.low, end.high - end.low) / 4
+        root, end = root.refined(width), end.refined(width)
+    return 1 if end.high <= root.low else -1
 
 
 def _same(root: RealRoot, other: RealRoot) -> bool:
     """Whether `other`, a root of a factor of `root.poly`, lies in the enclosure of `root`."""
-    above = other.side_of(root.lower) > 0 and other.side_of(root.upper) < 0
-    return above or (root.lower == root.upper and other.side_of(root.lower) == 0)
+    above = other.side_of(root.low) > 0 and other.side_of(root.high) < 0
+    return above or (root.low == root.high and other.side_of(root.low) == 0)
 
 
 def _sign_at_power(flow: sp.Poly, x: Any, q: int) -> int:

@@ -1,5 +1,6 @@
 """Real roots of polynomials over ℚ, each enclosed by two rationals and exact on request."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,25 +17,17 @@ def exact_number(value: object, name: str) -> sp.Expr:
 
     **Arguments:** `value`, an int, Fraction, text such as "-1/2" or "0.3", a float (taken at its
     exact binary value) or a SymPy expression; `name`, how messages call it.
-    **Raises:** `ValueError` or `TypeError` if it is not a finite number.
+    **Raises:** `ValueError` if it is not a finite number.
 
     >>> exact_number("0.3", "c"), exact_number(0.25, "c")
     (3/10, 1/4)
     """
-    advice = f"{name} = {value!r} is not a finite number: give an int, a fraction like '-1/2'"
-    if isinstance(value, str):
-        try:
-            return sp.Rational(value.strip())
-        except (TypeError, ValueError, ZeroDivisionError):
-            raise ValueError(f"{advice} or a decimal like '0.3'.") from None
-    try:
-        number = sp.sympify(value, strict=True)
-    except sp.SympifyError:
-        raise TypeError(f"{advice}, a float or a SymPy expression.") from None
-    if not isinstance(number, sp.Expr):
-        raise TypeError(f"{advice}, a float or a SymPy expression.")
-    if number.is_finite is False or number.has(sp.nan, sp.zoo):
-        raise ValueError(f"{advice}, a float or a SymPy expression.")
+    number: Any = None
+    with contextlib.suppress(TypeError, ValueError, ZeroDivisionError, sp.SympifyError):
+        text = isinstance(value, str)
+        number = sp.Rational(value.strip()) if text else sp.sympify(value, strict=True)
+    if not isinstance(number, sp.Expr) or not _may_be_finite(number):
+        raise ValueError(f'{name} has {value!r}: give a finite number, or text such as "-1/2".')
     return sp.Rational(number) if isinstance(number, sp.Float) else number
 
 
@@ -42,7 +35,7 @@ def rational(value: object, name: str) -> Any:
     """`exact_number` that must be rational; `ValueError` otherwise."""
     number = exact_number(value, name)
     if not isinstance(number, sp.Rational):
-        raise ValueError(f"{name} = {number} must be rational here: replace symbols by numbers.")
+        raise ValueError(f"{name} has {number}: give a finite number, rational and not a symbol.")
     return number
 
 
@@ -108,8 +101,16 @@ class RealRoot:
             root = root.refined((root.high - root.low) / 2)
         return root
 
+    def side_of(self, point: Fraction) -> int:
+        """1 if the root lies above `point`, -1 below, 0 on it."""
+        if self.low == self.high:
+            return (self.low > point) - (self.low < point)
+        if self.low < point < self.high and self.poly.eval(ratio(point)) == 0:
+            return 0
+        return 1 if self.apart_from(point).low >= point else -1
+
     def exact(self) -> sp.Expr:
-        """The root as a rational or a `CRootOf`.
+        """The root as a rational, a square root or a `CRootOf`.
 
         SymPy factors the polynomial first, which takes seconds from degree 127; the enclosure
         needs none of this.
@@ -118,7 +119,7 @@ class RealRoot:
         guess = ((fine.low + fine.high) / 2).limit_denominator(_SMALL)
         if fine.low <= guess <= fine.high and self.poly.eval(ratio(guess)) == 0:
             return ratio(guess)
-        found: Any = sp.CRootOf(self.poly.as_expr(), self.index)
+        found: Any = sp.rootof(self.poly.as_expr(), self.index)
         return found
 
 
@@ -165,6 +166,10 @@ def decimal(poly: sp.Poly, root: RealRoot, digits: int) -> Any:
     finest = Fraction(1, 10 ** (digits + 40))  # for values that are zero
     low, high = image(poly, root, lambda size: max(size / 10 ** (digits + 2), finest))
     return ratio((low + high) / 2).n(digits)
+
+
+def _may_be_finite(number: sp.Expr) -> bool:
+    return number.is_finite is not False and not number.has(sp.nan, sp.zoo)
 
 
 def _sign(coeffs: Sequence[int], point: Fraction) -> int:

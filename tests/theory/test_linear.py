@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 from neurodyn.theory import TheoryVerdict, check
 from neurodyn.theory.claim import _REGISTER
 from neurodyn.theory.linear import Compressive, Expansive
-from neurodyn.theory.roots import real_roots
+from neurodyn.theory.real_root import real_roots
 from neurodyn.theory.statements import (
     compressive_claims,
     deep_linear_claims,
@@ -305,7 +305,7 @@ def test_compressive_negative_root():
     given, wanted = case["inputs"], case["expected"]
     net = Compressive(given["C"])
     roots = real_roots(net.cubic(given["A0"], given["B0"]))
-    assert [float(r.value) for r in roots] == pytest.approx(wanted["real_roots"], abs=1e-13)
+    assert [float(r.exact()) for r in roots] == pytest.approx(wanted["real_roots"], abs=1e-13)
     limit = net.limit(given["A0"], given["B0"])
     assert limit.kind == "saddle"
     assert float(limit.beta) == pytest.approx(wanted["beta_reached"], abs=1e-13)

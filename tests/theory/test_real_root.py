@@ -1,10 +1,13 @@
 """Exact real roots, scalar flows, and the letters that stand for matrices of any size."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import sympy as sp
 
-from neurodyn.theory.roots import follow, nearest_root, rational, real_roots, sign_at
+from neurodyn.theory.polynomial import PolynomialFlow
+from neurodyn.theory.real_root import next_root, rational, real_roots
 from neurodyn.theory.words import derivative, letters, trace, transpose, words
 
 X = sp.Symbol("x")
@@ -36,13 +39,20 @@ def test_words_agree_with_numbers():
 def test_roots_beside_rational_neighbours():
     found = real_roots(sp.Poly((X - 1) * (X - 2) * (X**2 - 2) ** 2 * (X**2 + 1), X))
     assert [r.multiplicity for r in found] == [2, 1, 2, 1]
-    narrow = found[2].narrowed()
-    assert 0 < narrow.upper - narrow.lower <= sp.Rational(1, 10**32)
-    assert narrow.lower**2 < 2 < narrow.upper**2
-    assert found[2].value == sp.sqrt(2)
-    assert [r.side_of(sp.Rational(7, 5)) for r in found] == [-1, -1, 1, 1]
-    assert nearest_root(sp.Poly(X**2 - 2, X), sp.Integer(2), 1) is None
-    assert sign_at(sp.Poly(X**2 - 2, X), sp.Rational(3, 2)) == 1
+    narrow = found[2].refined(Fraction(1, 10**32))
+    assert 0 < narrow.high - narrow.low <= Fraction(1, 10**32)
+    assert narrow.low**2 < 2 < narrow.high**2
+    assert found[2].exact() == sp.sqrt(2)
+    assert [r.side_of(Fraction(7, 5)) for r in found] == [-1, -1, 1, 1]
+    assert [r.side_of(Fraction(1)) for r in found] == [-1, 0, 1, 1]
+    assert next_root(sp.Poly(X**2 - 2, X), Fraction(2), 1) is None
+    assert PolynomialFlow(sp.Poly(X**2 - 2, X)).limit("3/2").direction == 1
+
+
+def test_side_of_a_rational_root_inside_its_enclosure():
+    third, half = real_roots(sp.Poly((3 * X - 1) * (2 * X - 1), X))
+    assert third.side_of(Fraction(1, 3)) == half.side_of(Fraction(1, 2)) == 0
+    assert [third.side_of(Fraction(k, 1000)) for k in (333, 334, 500)] == [1, -1, -1]
 
 
 @pytest.mark.parametrize(
@@ -59,10 +69,10 @@ def test_roots_beside_rational_neighbours():
         (sp.Integer(2), 3, "diverges", None),
     ],
 )
-def test_follow(poly, start, kind, value):
-    reached = follow(sp.Poly(poly, X, domain="QQ"), sp.Rational(start))
-    assert reached.kind == kind
-    assert (reached.root is None) if value is None else (reached.root.value == value)
+def test_where_a_flow_goes(poly, start, kind, value):
+    limit = PolynomialFlow(sp.Poly(poly, X, domain="QQ")).limit(sp.Rational(start))
+    assert limit.kind == kind
+    assert limit.root is None if value is None else limit.point == value
 
 
 @pytest.mark.parametrize("bad", ["one", None, float("nan"), float("inf"), "1/0", sp.pi, X])
