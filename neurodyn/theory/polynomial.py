@@ -90,6 +90,8 @@ class PolynomialFlow:
     """
 
     def __init__(self, poly: sp.Poly | sp.Expr):
+        if not isinstance(poly, sp.Poly | sp.Expr):
+            raise TypeError(f"poly = {poly!r} must be a SymPy expression or sympy.Poly.")
         if not isinstance(poly, sp.Poly):
             if len(poly.free_symbols) != 1:
                 raise ValueError(f"poly = {poly} must have exactly one symbol, or be a sympy.Poly.")

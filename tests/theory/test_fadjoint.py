@@ -46,7 +46,6 @@ def test_verdict_is_that_of_the_catalogue(name):
     result = check(claims(name)[0])
     assert result.verdict is CATALOGUE[name]
     assert result.printed.exact
-    assert result.seconds < 10
 
 
 def test_every_claim_is_in_the_catalogue():
