@@ -81,7 +81,8 @@ class PolynomialFlow:
     """The flow x' = Q(x) of a polynomial over ℚ.
 
     **Arguments:** `poly`, a SymPy `Poly` in one variable, or an expression with one symbol.
-    **Raises:** `ValueError` if there is not exactly one variable or a coefficient is irrational.
+    **Raises:** `ValueError` if there is not exactly one variable or a coefficient is irrational,
+    `TypeError` if `poly` is neither of the two.
 
     >>> x = sp.Symbol("x")
     >>> flow = PolynomialFlow(-((x - 1) ** 2) * (x + 2))
