@@ -11,7 +11,6 @@ from .claim import Evidence as Evidence
 from .claim import Result as Result
 from .claim import TheoryVerdict as TheoryVerdict
 from .claim import check as check
-from .claim import check_all as check_all
 from .claim import claims as claims
 from .claim import register as register
 from .dyadic import Dyadic as Dyadic

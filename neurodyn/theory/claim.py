@@ -8,7 +8,7 @@ in the same run; it is never written down.
 import difflib
 import enum
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -123,11 +123,6 @@ def check(claim: Claim) -> Result:
     corrected = claim.corrected() if claim.corrected is not None else None
     seconds = time.perf_counter() - start
     return Result(claim, _judge(claim, printed, corrected), printed, corrected, seconds)
-
-
-def check_all(chosen: Iterable[Claim]) -> list[Result]:
-    """`check` on each of them, in order."""
-    return [check(claim) for claim in chosen]
 
 
 def _judge(claim: Claim, printed: Evidence, corrected: Evidence | None) -> TheoryVerdict:

@@ -1,11 +1,9 @@
 """001 ch 4: verdicts against the catalogue, golden numbers, checks fed with wrong statements."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import sympy as sp
+from thesis import GOLDEN, close, rationals
 
 from neurodyn.theory import TheoryVerdict, check, claims
 from neurodyn.theory.dyadic import Dyadic, dyadic_block, lipschitz_certificate, w_lambda
@@ -13,8 +11,6 @@ from neurodyn.theory.opaque import matrix, skew, strictly_lower, vanishes, vecto
 from neurodyn.theory.statements import dyadic_claims as general
 from neurodyn.theory.statements import lipschitz_claims as robust
 from neurodyn.theory.statements import structure_claims as structure
-
-GOLDEN = json.loads((Path(__file__).parent / "golden_001.json").read_text(encoding="utf-8"))
 
 PROVED = TheoryVerdict.PROVED
 WITH_HYPOTHESIS = TheoryVerdict.PROVED_WITH_HYPOTHESIS
@@ -58,16 +54,6 @@ def test_verdict_is_that_of_the_catalogue(name):
     result = check(claims(name)[0])
     assert result.verdict is CATALOGUE[name]
     assert result.printed.exact
-
-
-def close(got, case, key):
-    expected = np.asarray(GOLDEN[case]["expected"][key], float)
-    got = np.asarray(got, float).reshape(expected.shape)
-    return np.all(np.abs(got - expected) <= GOLDEN[case]["tolerance"] * (1 + np.abs(expected)))
-
-
-def rationals(rows):
-    return sp.Matrix(rows).applyfunc(lambda v: sp.Rational(str(v)))
 
 
 def tanh_potential(u):

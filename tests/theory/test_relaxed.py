@@ -1,12 +1,11 @@
 """001 ch 3: verdicts against the catalogue, golden numbers, checks fed with wrong statements."""
 
 import dataclasses
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sympy as sp
+from thesis import GOLDEN, close, rationals
 
 from neurodyn.theory import TheoryVerdict, check, claims
 from neurodyn.theory.lagrangian import Layered, printed_multiplier, true_multiplier
@@ -25,7 +24,6 @@ from neurodyn.theory.statements import nudged_claims as nudged
 from neurodyn.theory.statements import order_claims as order
 from neurodyn.theory.statements import relaxed_claims as energies
 
-GOLDEN = json.loads((Path(__file__).parent / "golden_001.json").read_text(encoding="utf-8"))
 BETA = sp.Symbol("β", positive=True)
 
 PROVED = TheoryVerdict.PROVED
@@ -71,16 +69,6 @@ def test_verdict_is_that_of_the_catalogue(name):
     result = check(claims(name)[0])
     assert result.verdict is CATALOGUE[name]
     assert result.printed.exact
-
-
-def close(got, case, key):
-    expected = np.asarray(GOLDEN[case]["expected"][key], float)
-    got = np.asarray(got, float).reshape(expected.shape)
-    return np.all(np.abs(got - expected) <= GOLDEN[case]["tolerance"] * (1 + np.abs(expected)))
-
-
-def rationals(rows):
-    return sp.Matrix(rows).applyfunc(lambda v: sp.Rational(str(v)))
 
 
 def newton(residual, jacobian, start):
