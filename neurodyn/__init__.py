@@ -1,5 +1,7 @@
 """Continuous-time neural dynamics: networks as vector fields, settled, judged and drawn."""
 
+import importlib
+
 from .activation import Activation as Activation
 from .activation import activation_named as activation_named
 from .activation import hard_sigmoid as hard_sigmoid
@@ -12,11 +14,14 @@ from .cost import AbstractCost as AbstractCost
 from .cost import LogisticCrossEntropy as LogisticCrossEntropy
 from .cost import SoftmaxCrossEntropy as SoftmaxCrossEntropy
 from .cost import SquaredError as SquaredError
+from .cycles import Cycle as Cycle
 from .field import AbstractField as AbstractField
 from .field import Field as Field
 from .field import Nudged as Nudged
 from .field import Projected as Projected
 from .field import Scaled as Scaled
+from .fixed_sets import FixedArc as FixedArc
+from .fixed_sets import FixedPoint as FixedPoint
 from .integrate import Trajectory as Trajectory
 from .integrate import Verdict as Verdict
 from .integrate import integrate as integrate
@@ -26,6 +31,9 @@ from .linearise import Linearisation as Linearisation
 from .linearise import kind_names as kind_names
 from .linearise import linearise as linearise
 from .polish import Polish as Polish
+from .portrait import Portrait as Portrait
+from .portrait import portrait as portrait
+from .separatrices import Separatrix as Separatrix
 from .settle import AbstractMethod as AbstractMethod
 from .settle import NotSettledError as NotSettledError
 from .settle import Relax as Relax
@@ -33,7 +41,23 @@ from .settle import Settled as Settled
 from .settle import residual as residual
 from .settle import residuals_along as residuals_along
 from .settle import settle as settle
+from .systems.chain import ChainFlow as ChainFlow
+from .systems.chain import PowerChainFlow as PowerChainFlow
+from .systems.chain import chain_flow as chain_flow
+from .systems.chain import moments as moments
+from .systems.chain import power_chain_flow as power_chain_flow
 from .systems.leaky import LayeredLeakyIntegrator as LayeredLeakyIntegrator
 from .systems.leaky import LeakyIntegrator as LeakyIntegrator
+from .systems.linear import LinearFlow as LinearFlow
+from .systems.linear import compressive_flow as compressive_flow
+from .systems.linear import expansive_flow as expansive_flow
+from .systems.linear import linear_flow as linear_flow
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """`neurodyn.plot`, `data` and `record` without an import of their own, and only when used."""
+    if name in ("data", "plot", "record"):
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,6 @@
 `diffrax.diffeqsolve`, shared with `settle`. SciPy's `solve_ivp` is kept beside it as an oracle.
 """
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import diffrax as dfx
@@ -82,9 +81,9 @@ def solve(
     controller: dfx.AbstractStepSizeController,
     saveat: dfx.SaveAt,
     max_steps: int,
-    until: PyTree[Callable] = None,
+    event: dfx.Event | None = None,
 ) -> dfx.Solution:
-    """Follow `field` from `t0` to `t1` for ONE sample, or until one of `until` holds."""
+    """Follow `field` from `t0` to `t1` for ONE sample, or until the event."""
     return dfx.diffeqsolve(
         dfx.ODETerm(field.flow),
         solver,
@@ -95,7 +94,7 @@ def solve(
         args=drive,
         saveat=saveat,
         stepsize_controller=controller,
-        event=None if until is None else dfx.Event(until),
+        event=event,
         max_steps=max_steps,
         throw=False,  # our verdict says it, per sample
     )

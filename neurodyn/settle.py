@@ -178,7 +178,7 @@ class Relax(AbstractMethod):
             ),
             saveat=dfx.SaveAt(t1=True),
             max_steps=self.max_steps,
-            until=[until, _OutOfBounds(jnp.asarray(self.bound, tol.dtype))],
+            event=dfx.Event([until, _OutOfBounds(jnp.asarray(self.bound, tol.dtype))]),
         )
         return jax.tree.map(lambda y: y[-1], solution.ys), solution
 
