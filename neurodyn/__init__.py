@@ -15,6 +15,10 @@ from .cost import LogisticCrossEntropy as LogisticCrossEntropy
 from .cost import SoftmaxCrossEntropy as SoftmaxCrossEntropy
 from .cost import SquaredError as SquaredError
 from .cycles import Cycle as Cycle
+from .expression import SymbolicField as SymbolicField
+from .expression import classic_field as classic_field
+from .expression import field_from_sympy as field_from_sympy
+from .expression import field_from_text as field_from_text
 from .field import AbstractField as AbstractField
 from .field import Field as Field
 from .field import Nudged as Nudged

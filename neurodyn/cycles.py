@@ -24,6 +24,7 @@ from .stepping import step_control
 RETURNS = 5  # crossings of the line that are looked at for the way back
 NEWTON_STEPS = 12
 NEUTRAL = 1e-4  # how near to 1 a multiplier counts as 1
+SAME = 1e-3  # orbits nearer to each other than this share of the box are one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,10 +113,10 @@ def find_cycles(
         ends = settle(way, None, starts, tol=1e-9, max_time=max_time, method=method)
         moving = np.isin(verdict_names(ends.verdict), ["timed_out", "out_of_steps"])
         for end in np.asarray(ends.state)[moving]:
-            if any(_lies_on(end, cycle, 1e-3 * size) for cycle in found):
+            if any(_lies_on(end, cycle, SAME * size) for cycle in found):
                 continue
             cycle = _close(way, end, size, max_time, accuracy)
-            if cycle is None or any(_lies_on(cycle.points[0], c, 1e-5 * size) for c in found):
+            if cycle is None or any(_lies_on(cycle.points[0], c, SAME * size) for c in found):
                 continue
             if way is flow:
                 found.append(cycle)
@@ -157,7 +158,7 @@ def _close(
     times = np.linspace(0, period, 401)
     path = integrate(flow, here, None, times, rtol=accuracy, atol=accuracy * size)
     points = np.concatenate([np.asarray(path.states)[:-1], here[None]])
-    if np.ptp(points, axis=0).max() < 1e-3 * size:  # a fixed point that is approached by turning
+    if np.ptp(points, axis=0).max() < SAME * size:  # a fixed point that is approached by turning
         return None
     return Cycle(points, period, multiplier, kind)
 

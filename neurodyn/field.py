@@ -66,7 +66,7 @@ def is_concrete(leaf: Any) -> bool:
 def concrete_array(number: Any) -> Array:
     """`number` as a floating array that keeps its value at hand, even while `jit` traces."""
     with jax.ensure_compile_time_eval():
-        return jnp.asarray(number, float)
+        return jnp.asarray(number, jnp.result_type(float))  # `float` alone would be weakly typed
 
 
 def like(tree: PyTree) -> PyTree:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from .planar import PlanarFlow, Points, Vector, values
+from .planar import PlanarFlow, Points, Vector, padded, values
 
 NEWTON_STEPS = 60  # enough for multiple roots too, which take a fixed share at each step
 
@@ -71,7 +71,8 @@ def _newton(residual: Any, points: Array, cell: Array) -> Array:
 
 def solved(residual: Any, points: Points, grid: Grid) -> Points:
     """Where Gauss–Newton for `residual`, a module called with one state, ends from each point."""
-    return np.asarray(_newton(residual, jnp.asarray(points), jnp.asarray(grid.cell)))
+    cell = jnp.asarray(grid.cell)
+    return padded(lambda some: _newton(residual, some, cell), points)
 
 
 class _Component(eqx.Module):

@@ -1,5 +1,7 @@
 """A field of two numbers as a flow of the plane: flattened, evaluated on many points, reversed."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -67,6 +69,13 @@ def planar(field: AbstractField, inputs: Any = None) -> PlanarFlow:
     return PlanarFlow(field, field.drive(inputs), example)
 
 
+def padded(function: Callable[[Array], Array], points: Points) -> np.ndarray:
+    """`function` of all points, which sees few different numbers of them, so compiles seldom."""
+    size = max(512, 1 << (len(points) - 1).bit_length())
+    filled = np.concatenate([points, np.broadcast_to(points[-1], (size - len(points), 2))])
+    return np.asarray(function(jnp.asarray(filled)))[: len(points)]
+
+
 @eqx.filter_jit
 def _values(flow: PlanarFlow, points: Array) -> Array:
     return jax.vmap(lambda s: flow(0.0, s, None))(points)
@@ -79,9 +88,9 @@ def _jacobians(flow: PlanarFlow, points: Array) -> Array:
 
 def values(flow: PlanarFlow, points: Points) -> Points:
     """μ at each of the points, (k, 2)."""
-    return np.asarray(_values(flow, jnp.asarray(points)))
+    return padded(functools.partial(_values, flow), points)
 
 
 def jacobians(flow: PlanarFlow, points: Points) -> Float[np.ndarray, "k 2 2"]:
     """∂μ/∂s at each of the points, (k, 2, 2)."""
-    return np.asarray(_jacobians(flow, jnp.asarray(points)))
+    return padded(functools.partial(_jacobians, flow), points)

@@ -119,13 +119,14 @@ class Relax(AbstractMethod):
 
     **Fields:** `accuracy`, the largest relative and absolute error of a step (smaller follows the
     flow more closely where basins meet); `fraction`, the error of a step as a share of the
-    distance it covers; `bound`, the size of a state entry that counts as divergence;
+    distance it covers: oscillations that lose less than that in a radian never come to rest;
+    `bound`, the size of a state entry that counts as divergence;
     `max_steps`, per sample, rejected ones included; `solver`, any adaptive diffrax solver (an
     implicit one, such as `diffrax.Kvaerno5()`, for time constants that spread widely).
     """
 
     accuracy: float = 1e-4
-    fraction: float = 0.1
+    fraction: float = 1e-3
     bound: float = 1e9
     max_steps: int = eqx.field(default=20_000, static=True)
     solver: dfx.AbstractSolver = dfx.Tsit5()
@@ -166,6 +167,8 @@ class Relax(AbstractMethod):
         until: Callable,
     ) -> tuple[State, Any]:
         """The state where `until` first holds, or the solve ends otherwise, and the solution."""
+        # errors as large as what damping takes away would keep an oscillation alive for ever
+        floor = jnp.maximum(tol / 1000, jnp.finfo(tol.dtype).eps)
         solution = solve(
             field,
             state,
@@ -174,7 +177,7 @@ class Relax(AbstractMethod):
             max_time,
             solver=self.solver,
             controller=step_control(
-                self.accuracy, self.accuracy, norm=largest, fraction=self.fraction, floor=tol / 10
+                self.accuracy, self.accuracy, norm=largest, fraction=self.fraction, floor=floor
             ),
             saveat=dfx.SaveAt(t1=True),
             max_steps=self.max_steps,

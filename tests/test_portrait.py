@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import neurodyn as nd
+from neurodyn.systems.classic import PLANAR
 from neurodyn.theory import Chain
 from neurodyn.theory.plane import exact_curves
 
@@ -208,3 +209,32 @@ def test_fields_that_are_not_of_the_plane_are_refused():
         nd.portrait(small, jnp.zeros(2, jnp.float32), **BOX)
     with pytest.raises(ValueError, match="nowhere finite"):
         nd.portrait(plane(lambda x, y: [jnp.log(x), y]), xlim=(-2, -1), ylim=(0, 1))
+
+
+CLASSICS = {  # kinds of the fixed points from left to right, and of the cycles
+    "van-der-pol": (["unstable_focus"], {"stable"}),
+    "lotka-volterra": (["saddle", "centre"], {"neutral"}),
+    "fitzhugh-nagumo": (["unstable_focus"], {"stable"}),
+    "hopfield": (["stable_node", "saddle", "stable_node"], set()),
+    "wilson-cowan": (["unstable_focus"], {"stable"}),
+    "hopf": (["unstable_focus"], {"stable"}),
+    "duffing": (["stable_focus", "saddle", "stable_focus"], set()),
+    "toggle-switch": (["stable_node", "saddle", "stable_node"], set()),
+}
+
+
+@pytest.mark.parametrize("name", CLASSICS)
+def test_classic_systems_show_what_they_are_known_for(name):
+    system = PLANAR[name]
+    found = nd.portrait(nd.classic_field(name), xlim=system.xlim, ylim=system.ylim)
+    kinds, cycles = CLASSICS[name]
+    assert [p.kind for p in found.points] == kinds
+    assert {cycle.kind for cycle in found.cycles} == cycles
+    assert len(found.cycles) <= 1 or cycles == {"neutral"}  # one orbit is reported once
+    saddles = kinds.count("saddle")
+    assert len(found.separatrices) == 4 * saddles and not found.arcs
+    ends = [p.position for p in found.points if p.kind.startswith("stable")]
+    for line in found.separatrices:
+        if line.kind == "unstable" and ends:  # out of the saddle, into one of the attractors
+            size = np.array([np.ptp(found.x), np.ptp(found.y)])
+            assert min(np.abs((line.points[-1] - end) / size).max() for end in ends) < 0.01

@@ -563,3 +563,12 @@ def test_counts_of_a_batch():
     net, inputs, start = cycle()
     run = nd.settle(net, jnp.stack([inputs, inputs + 12.0]), start, tol=1e-6, max_time=50.0)
     assert run.counts() == {"timed_out": 1, "settled": 1}
+
+
+@pytest.mark.parametrize("damping", [0.3, 0.1, 0.03])
+def test_a_weakly_damped_oscillation_comes_to_rest_in_its_own_time(damping):
+    """x″ = −x − damping x′ falls as exp(−damping t/2): step errors must not keep it going."""
+    spring = nd.Field(lambda t, s, x: jnp.stack([s[1], -s[0] - damping * s[1]]), jnp.zeros(2))
+    rest = nd.settle(spring, None, jnp.array([1.0, 0.0]), tol=1e-6).require()
+    exact = 2 / damping * np.log(1e6)
+    assert 0.9 * exact < float(rest.time) < 1.1 * exact

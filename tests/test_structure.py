@@ -28,6 +28,7 @@ ORDER = [
     "systems",
     "data",
     "record",
+    "expression",
     "planar",
     "nullclines",
     "fixed_sets",
