@@ -10,6 +10,9 @@ from .activation import logistic as logistic
 from .activation import power as power
 from .activation import relu as relu
 from .activation import tanh as tanh
+from .basins import Attractor as Attractor
+from .basins import Basins as Basins
+from .basins import basins as basins
 from .cost import AbstractCost as AbstractCost
 from .cost import LogisticCrossEntropy as LogisticCrossEntropy
 from .cost import SoftmaxCrossEntropy as SoftmaxCrossEntropy

@@ -140,8 +140,7 @@ def arcs(flow: PlanarFlow, grid: Grid, curve: Points) -> tuple[list[FixedArc], P
     slope = np.abs(jacobians(flow, grid.nodes()[:: max(1, grid.u.size // 400)]))
     if np.abs(across).max() <= 1e-6 * np.nanmedian(slope.max(axis=(1, 2))):
         return _by_sides(flow, grid, curve, across), np.empty((0, 2))
-    sign = np.sign(across)
-    changes = np.flatnonzero(sign[1:] * sign[:-1] < 0)
+    changes = np.flatnonzero(np.diff(_signs(across)))
     middle = (curve[changes] + curve[changes + 1]) / 2
     cuts = solved(_Tangency(flow), middle, grid) if len(changes) else middle
     off = np.abs((cuts - middle) / grid.cell).max(axis=1, initial=0) > 2
@@ -155,6 +154,13 @@ def arcs(flow: PlanarFlow, grid: Grid, curve: Points) -> tuple[list[FixedArc], P
         kind = "stable" if np.median(across[part]) < 0 else "unstable"
         pieces.append(FixedArc(points, transverse, kind))
     return pieces, cuts
+
+
+def _signs(rates: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    """−1 or 1 for each of the rates, not all zero; a zero takes after the one before it."""
+    decided = np.flatnonzero(np.abs(rates) > 1e-9 * np.abs(rates).max())
+    before = np.searchsorted(decided, np.arange(len(rates)), "right") - 1
+    return np.sign(rates[decided[np.maximum(before, 0)]])
 
 
 def _by_sides(flow: PlanarFlow, grid: Grid, curve: Points, across: Any) -> list[FixedArc]:

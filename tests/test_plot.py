@@ -24,6 +24,22 @@ def labelled(ax) -> bool:
     return bool(ax.get_xlabel() and ax.get_ylabel())
 
 
+def test_every_picture_and_colour_is_found_in_the_package():
+    colours = {"BLUE", "ORANGE", "GREEN", "RED", "SKY", "PURPLE", "BLACK", "GREY"}
+    settling = {"layer_traces", "residuals", "outputs", "spectrum", "phase_plane", "projection"}
+    portraits = {"portrait", "portrait_3d", "basins", "trajectories", "exact_curves", "streamlines"}
+    pages = {"STYLE", "TIME", "Values", "style", "page", "settle_overview"}
+    assert colours | settling | portraits | pages <= set(dir(plot))
+    assert plot.BLUE == "#0072B2" and len({getattr(plot, name) for name in colours}) == 8
+
+
+def test_the_title_stands_above_the_legend(ax):
+    plot.outputs(ax, np.array([0.2, 0.4]), np.array([0.1, 0.5]), np.array([0.0, 1.0]))
+    ax.figure.canvas.draw()
+    legend, title = (part.get_window_extent() for part in (ax.get_legend(), ax.title))
+    assert ax.bbox.y1 <= legend.y0 < legend.y1 <= title.y0
+
+
 def test_layer_traces_span_the_range(ax):
     ts, layer = np.linspace(0, 1, 5), np.outer(np.linspace(0, 1, 5), np.arange(100.0))
     drawn = plot.layer_traces(ax, ts, layer, title="Hidden", units=7, onset=0.5)

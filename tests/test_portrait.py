@@ -64,6 +64,16 @@ def test_the_separatrix_through_the_tangency_is_the_exact_orbit(chain):
     assert ways["stable"][-1, 0] < -3 and np.abs(ways["unstable"][-1] - [2, 0.5]).max() < 1e-3
 
 
+@pytest.mark.parametrize("size", [2.0, 2.5, 3.0])
+@pytest.mark.parametrize("resolution", [41, 100, 101])
+def test_the_tangency_is_found_wherever_the_grid_points_lie(size, resolution):
+    """In some of these a point of the curve lies on it exactly, where the eigenvalue is zero."""
+    box = {"xlim": (-size, size), "ylim": (-size, size), "resolution": resolution}
+    found = nd.portrait(nd.chain_flow(c=(1.0,), **ONES), **box)
+    assert np.abs(found.semistable - [[-1.0, -1.0]]).max() < 1e-9
+    assert sorted(arc.kind for arc in found.arcs) == ["stable", "stable", "unstable"]
+
+
 @pytest.mark.parametrize("c", [0.5, -2.0])
 @pytest.mark.parametrize("alpha", [1.5, -0.7])
 def test_signs_reflect_the_picture(c, alpha):

@@ -29,6 +29,7 @@ ORDER = [
     "data",
     "record",
     "expression",
+    "basins",
     "planar",
     "nullclines",
     "fixed_sets",

@@ -18,7 +18,7 @@ class Check:
     corrected form. Verdicts: proved, proved with added hypothesis, corrected, refuted, and
     supported where the evidence is numerical. The exit code is 1 if a check itself failed.
 
-    Examples:
+    For example:
 
       neurodyn check
 

@@ -36,7 +36,7 @@ class Settle:
     labels. Every sample is judged by itself: its residual max |μ| must come down to --tol. The
     exit code is 0 if every sample settled, 1 if one did not, 2 for bad input.
 
-    Examples:
+    For example:
 
       neurodyn settle --sizes 64,32,10 --data digits --samples 16 --json
 
@@ -179,7 +179,7 @@ class Experiment:
     def report(self) -> None:
         """Print the result, as a table or as JSON."""
         if self.config.as_json:
-            print(json.dumps(_strict(self.as_dict()), allow_nan=False))
+            print(json.dumps(strict(self.as_dict()), allow_nan=False))
             return
         table = Table(
             title=f"{self.config.sizes} on {len(self.inputs)} images", title_justify="left"
@@ -261,10 +261,10 @@ def _row(phase: Settled) -> list[str]:
     ]
 
 
-def _strict(tree: Any) -> Any:
+def strict(tree: Any) -> Any:
     """`tree` with null for the numbers that JSON does not know, NaN and infinity."""
     if isinstance(tree, dict):
-        return {k: _strict(v) for k, v in tree.items()}
+        return {k: strict(v) for k, v in tree.items()}
     if isinstance(tree, list):
-        return [_strict(v) for v in tree]
+        return [strict(v) for v in tree]
     return None if isinstance(tree, float) and not np.isfinite(tree) else tree

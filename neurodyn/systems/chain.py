@@ -134,7 +134,8 @@ def chain_flow(
 
     **Arguments:** `c`, the L − 1 random weights of the learning channel; `alpha` = E(IT); `beta` =
     E(I²) ≥ 0; `top`, the factor of the last weight (a negative one makes weights blow up);
-    `feedback`: "random", or "exact" for backpropagation, where only the number of `c` counts.
+    `feedback`: "random", or "exact" for backpropagation, where only the number of `c` counts. Each
+    c_i carries the error straight to its weight, as the skipped channel of `linear_flow` does.
     Raises `ValueError` for a negative `beta` or an unknown feedback.
 
     >>> import jax.numpy as jnp, neurodyn as nd

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..aliases import Scalar, Time
-from ..field import AbstractField, concrete_array
+from ..field import AbstractField, concrete_array, is_concrete
 from .chain import require_feedback
 
 Feedback = Literal["random", "skipped", "exact"]
@@ -70,6 +71,10 @@ class LinearFlow(AbstractField):
         for name, shape in wanted.items():
             if found[name] != shape:
                 raise ValueError(f"{name} has shape {found[name]}: it needs {shape}.")
+        if is_concrete(self.sigma_ii):
+            square = np.asarray(self.sigma_ii)
+            if not np.allclose(square, square.T):
+                raise ValueError("sigma_ii is not symmetric: give E(IIᵗ).")
 
     def shapes(self) -> tuple[PyTree, PyTree]:
         dtype = self.sigma_ii.dtype

@@ -188,7 +188,8 @@ class Compressive:
         beta, size = end.point, _dot(self.C, self.C)
         weights = tuple(beta * c for c in self.C), tuple(c / (beta * size) for c in self.C)
         # off the span of C, A grows at the rate −σ = −1/β where β < 0
-        kind = "saddle" if end.kind == "stable" and _is_negative(end) else end.kind
+        leaves = len(self.C) > 1 and end.kind == "stable" and _is_negative(end)
+        kind = "saddle" if leaves else end.kind
         return CompressiveLimit(kind, beta, end.interval, weights, end.rate)
 
     def _start(self, A: Vector) -> Any:

@@ -355,3 +355,9 @@ def test_compressive_agrees_with_integration(seed: int):
     found = np.array([*limit.n()[0], *limit.n()[1]], float)
     if limit.kind == "stable":
         assert found == pytest.approx(end, abs=1e-8)
+
+
+def test_with_one_unit_a_negative_root_is_no_saddle():
+    """N = 1: no direction lies off the span of C, so that the negative root attracts."""
+    limit = Compressive(C=(1,)).limit(A0=(-3,), B0=("3/2",))
+    assert limit.kind == "stable" and float(limit.n()[0][0]) == pytest.approx(-2.2618022452599718)

@@ -1,80 +1,19 @@
-"""Pictures: functions that take an `ax` and arrays already computed, and return what they drew.
+"""Pictures of settling: traces, residuals, outputs, spectra, and one trajectory in the plane."""
 
-The only file that imports matplotlib. Colours are those of Okabe and Ito, which readers with
-any colour vision can tell apart, and every distinction is made a second time by marker or dash.
-Nothing here calls `show`; only `page` saves.
-"""
-
-import contextlib
-import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection, LineCollection, PathCollection
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .files import write_whole
-
-BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#7F7F7F"
+from .page import BLACK, BLUE, ORANGE, PURPLE, RED, SKY, Values, legend_above
 
 TIME = "time (leak time constants)"
-
-STYLE: Any = {
-    "font.size": 8,
-    "axes.titlesize": 9,
-    "axes.labelsize": 8,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#E5E5E5",
-    "grid.linewidth": 0.5,
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.2,
-    "savefig.dpi": 200,
-    "figure.dpi": 100,
-    "svg.hashsalt": "neurodyn",  # so that a picture is the same, byte for byte, every time
-}
-
-Values = Float[Array, "..."] | Float[np.ndarray, "..."]
-"""Numbers from JAX or NumPy."""
-
-
-def style():
-    """A context in which pictures are print-ready: `with plot.style(): …`."""
-    return mpl.rc_context(STYLE)
-
-
-@contextlib.contextmanager
-def page(path: pathlib.Path, size: tuple[float, float]) -> Iterator[Figure]:
-    """A figure of `size` inches, written to `path` at the end: whole, or not at all."""
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    yield figure
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
-    write_whole(path, lambda file: figure.savefig(file, metadata=undated))
-
-
-def _legend_above(ax: Axes, columns: int = 2) -> None:
-    """The legend between the title and the data, where it hides none of them."""
-    ax.legend(
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=columns,
-        borderaxespad=0.1,
-        columnspacing=1.0,
-        handlelength=1.6,
-    )
-    ax.set_title(ax.get_title(), pad=27 if len(ax.get_legend_handles_labels()[0]) > columns else 16)
 
 
 def layer_traces(
@@ -135,7 +74,7 @@ def residuals(
     if tol is not None:
         ax.axhline(tol, color=RED, linestyle="--", linewidth=1, label=f"tolerance {tol:g}")
     ax.set(xlabel=TIME, ylabel="residual max |μ|", title="Way to the fixed point")
-    _legend_above(ax)
+    legend_above(ax)
     return samples, median
 
 
@@ -158,7 +97,7 @@ def outputs(
         ax.plot(unit, np.asarray(target), "_", color=BLACK, markersize=11, label="target")
     ax.axhline(0, color=BLACK, linewidth=0.6)
     ax.set(xlabel="output unit", ylabel="state s", title="Output units", xticks=unit)
-    _legend_above(ax)
+    legend_above(ax)
     return bars
 
 
@@ -186,7 +125,7 @@ def spectrum(
     ax.set(
         xlabel="Re λ (1 / leak time constant)", ylabel="Im λ", title="Spectrum at the fixed point"
     )
-    _legend_above(ax)
+    legend_above(ax)
     return dots
 
 
@@ -215,7 +154,7 @@ def phase_plane(
     if end is not None:
         ax.plot(*np.asarray(end), "X", color=RED, markersize=6, label="end")
     ax.set(xlabel="state s₁", ylabel="state s₂", title=title)
-    _legend_above(ax, columns=3)
+    legend_above(ax, columns=3)
     return path
 
 
