@@ -98,19 +98,19 @@ def _cross(flow: PlanarFlow, point: Array, start: Array, size: Array, max_time: 
 
 
 def find_cycles(
-    flow: PlanarFlow, starts: Points, *, max_time: float, accuracy: float = 1e-10
+    flow: PlanarFlow, starts: Points, *, rest: float, max_time: float, accuracy: float = 1e-10
 ) -> tuple[Cycle, ...]:
     """The cycles that trajectories from `starts`, (k, 2), run into, forwards or backwards in time.
 
-    `max_time` is how long they are given to get near, and to go once round. Neutral cycles are
-    as many as starts lie on them.
+    `rest` is the speed below which a trajectory has settled; `max_time` is how long it is given to
+    get near a cycle, and to go once round. Of a family of neutral cycles, as many are found as
+    starts lie on.
     """
     size = np.ptp(starts, axis=0).max()
     found: list[Cycle] = []
     for way in (flow, flow.backwards()):
-        # a residual that only a true rest falls below; diverging ones stop at some 100 boxes
         method = Relax(bound=1e2 * (size + np.abs(starts).max()), max_steps=4000)
-        ends = settle(way, None, starts, tol=1e-9, max_time=max_time, method=method)
+        ends = settle(way, None, starts, tol=max(rest, 1e-14), max_time=max_time, method=method)
         moving = np.isin(verdict_names(ends.verdict), ["timed_out", "out_of_steps"])
         for end in np.asarray(ends.state)[moving]:
             if any(_lies_on(end, cycle, SAME * size) for cycle in found):

@@ -8,9 +8,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.ndimage
 from jaxtyping import Array, Bool, Float
 
-from .planar import PlanarFlow, Points, Vector, padded, values
+from .planar import PlanarFlow, Points, Vector, mesh, padded, values
 
 NEWTON_STEPS = 60  # enough for multiple roots too, which take a fixed share at each step
 
@@ -32,7 +33,7 @@ class Grid:
 
     def nodes(self) -> Points:
         """All points of the grid, row by row."""
-        return np.stack(np.meshgrid(self.x, self.y), axis=-1).reshape(-1, 2)
+        return mesh(self.x, self.y)
 
     def inside(self, points: Points) -> Bool[np.ndarray, " k"]:
         """Which points lie in the box, its edge included."""
@@ -42,15 +43,22 @@ class Grid:
 
 
 def grid(flow: PlanarFlow, x: Float[np.ndarray, " nx"], y: Float[np.ndarray, " ny"]) -> Grid:
-    """The flow on the points (x, y); NaN where it is not finite."""
-    shape = (len(y), len(x))
-    nodes = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    mu = values(flow, nodes)
+    """The flow on the points (x, y); NaN where it is not finite.
+
+    Raises `ValueError` where it is finite nowhere, or at rest on a whole region.
+    """
+    mu = values(flow, mesh(x, y))
     mu = np.where(np.isfinite(mu).all(axis=1, keepdims=True), mu, np.nan)
     if np.isnan(mu).all():
         raise ValueError("the flow is nowhere finite in this range: change xlim or ylim.")
     rest = 1e-9 * float(np.nanmedian(np.abs(mu).max(axis=1)))
-    u, v = mu.T.reshape(2, *shape)
+    u, v = mu.T.reshape(2, len(y), len(x))
+    resting = (np.abs(u) <= rest) & (np.abs(v) <= rest)
+    if scipy.ndimage.binary_erosion(resting, np.ones((3, 3))).any():
+        raise ValueError(
+            "the flow is at rest on a whole region of this range, not at points or on curves: "
+            "change xlim and ylim, or the flow."
+        )
     return Grid(x, y, u, v, np.array([x[1] - x[0], y[1] - y[0]]), rest)
 
 

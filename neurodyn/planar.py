@@ -69,6 +69,11 @@ def planar(field: AbstractField, inputs: Any = None) -> PlanarFlow:
     return PlanarFlow(field, field.drive(inputs), example)
 
 
+def mesh(x: Float[np.ndarray, " nx"], y: Float[np.ndarray, " ny"]) -> Points:
+    """All points of the grid that `x` and `y` make, row by row, (ny · nx, 2)."""
+    return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+
+
 def padded(function: Callable[[Array], Array], points: Points) -> np.ndarray:
     """`function` of all points, which sees few different numbers of them, so compiles seldom."""
     size = max(512, 1 << (len(points) - 1).bit_length())

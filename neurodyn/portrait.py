@@ -17,7 +17,7 @@ from .cycles import Cycle, find_cycles
 from .field import AbstractField
 from .fixed_sets import FixedArc, FixedPoint, arcs, fixed_curves, fixed_points
 from .nullclines import Grid, grid, nullcline
-from .planar import Points, planar
+from .planar import Points, mesh, planar
 from .separatrices import Separatrix, separatrices
 
 
@@ -49,7 +49,7 @@ class Portrait:
 
     def map(self, function: Callable[[Any], Any]) -> Float[np.ndarray, "ny nx"]:
         """`function` of the two numbers, as an array (2,), at every point of the grid."""
-        nodes = jnp.stack(jnp.meshgrid(self.x, self.y), axis=-1).reshape(-1, 2)
+        nodes = jnp.asarray(mesh(self.x, self.y))
         return np.asarray(jax.vmap(function)(nodes)).reshape(self.u.shape)
 
 
@@ -73,7 +73,7 @@ def portrait(
     that trajectories from a grid of 6 × 6 starts run into.
 
     **Raises** `ValueError` for an empty range, for a field whose state does not hold just two
-    numbers, or one that computes in float32.
+    numbers, one that computes in float32, and one that is at rest on a whole region.
 
     >>> import neurodyn as nd
     >>> flow = nd.chain_flow(c=(1.0,), alpha=1.0, beta=1.0)
@@ -98,7 +98,7 @@ def portrait(
         arcs=tuple(arc for found, _ in parts for arc in found),
         semistable=cuts,
         separatrices=separatrices(flow, box, points, cuts, curves),
-        cycles=find_cycles(flow, _starts(box), max_time=max_time),
+        cycles=find_cycles(flow, _starts(box), rest=box.rest, max_time=max_time),
     )
 
 
@@ -115,4 +115,4 @@ def _starts(box: Grid) -> Points:
     """Starts spread over the box, off its centre lines, where symmetry would hold them."""
     share = (np.arange(6) + 0.5) / 6 + 0.01
     ends = [axis[0] + share * np.ptp(axis) for axis in (box.x, box.y)]
-    return np.stack(np.meshgrid(*ends), axis=-1).reshape(-1, 2)
+    return mesh(ends[0], ends[1])

@@ -167,8 +167,8 @@ class Relax(AbstractMethod):
         until: Callable,
     ) -> tuple[State, Any]:
         """The state where `until` first holds, or the solve ends otherwise, and the solution."""
-        # errors as large as what damping takes away would keep an oscillation alive for ever
-        floor = jnp.maximum(tol / 1000, jnp.finfo(tol.dtype).eps)
+        # no larger, since high rates or weak damping make any fixed error hover above some `tol`
+        floor = jnp.asarray(4 * jnp.finfo(tol.dtype).eps, tol.dtype)
         solution = solve(
             field,
             state,

@@ -248,3 +248,10 @@ def test_classic_systems_show_what_they_are_known_for(name):
         if line.kind == "unstable" and ends:  # out of the saddle, into one of the attractors
             size = np.array([np.ptp(found.x), np.ptp(found.y)])
             assert min(np.abs((line.points[-1] - end) / size).max() for end in ends) < 0.01
+
+
+def test_a_flow_at_rest_on_a_region_is_refused():
+    with pytest.raises(ValueError, match="at rest on a whole region"):
+        nd.portrait(plane(lambda x, y: [jnp.maximum(x, 0), jnp.maximum(x, 0) * y]), **BOX)
+    with pytest.raises(ValueError, match="at rest on a whole region"):
+        nd.portrait(nd.chain_flow(c=(1.0,), alpha=0.0, beta=0.0), **BOX)

@@ -572,3 +572,13 @@ def test_a_weakly_damped_oscillation_comes_to_rest_in_its_own_time(damping):
     rest = nd.settle(spring, None, jnp.array([1.0, 0.0]), tol=1e-6).require()
     exact = 2 / damping * np.log(1e6)
     assert 0.9 * exact < float(rest.time) < 1.1 * exact
+
+
+@pytest.mark.parametrize("rate", [1e2, 1e3, 1e5])
+@pytest.mark.parametrize("tol", [1e-4, 1e-10])
+def test_fast_units_do_not_hover_above_the_tolerance(rate, tol):
+    """ds/dt = −rate (s − 1.7): a residual is rate times an error, however high the rate."""
+    fast = nd.Field(lambda t, s, x: -x * (s - 1.7), jnp.zeros(2), jnp.zeros(()))
+    rest = nd.settle(fast, jnp.asarray(rate), jnp.array([0.3, -2.0]), tol=tol).require()
+    assert int(rest.steps) < 60
+    assert np.abs(rest.state - 1.7).max() <= 1.01 * tol / rate + 1e-15

@@ -29,6 +29,7 @@ ORDER = [
     "data",
     "record",
     "expression",
+    "grouping",
     "basins",
     "planar",
     "nullclines",

@@ -1,0 +1,36 @@
+"""`python -m pytest benchmarks/bench_ensemble.py`: `neurodyn.basins` on 10,000 starts of a chain.
+
+The time is stored with the steps, the largest residual, the verdicts and the agreement with the
+exact basin, so that a faster run that settles less cannot pass for progress.
+"""
+
+import collections
+
+import jax
+import numpy as np
+
+import neurodyn as nd
+
+from .ensemble import TOL, flow, judged, starts
+
+jax.config.update("jax_enable_x64", True)
+
+
+def test_basins(benchmark):
+    a = starts(10_000)
+
+    def run():
+        return nd.basins(flow(), a, tol=TOL)
+
+    benchmark.group = f"10,000 starts of the chain [1,1,1], max |μ| ≤ {TOL:g}"
+    found = benchmark.pedantic(run, rounds=3, warmup_rounds=1)  # the warm-up compiles
+    # a Basins keeps no steps: those of the same method on the same starts
+    steps = np.asarray(nd.settle(flow(), None, a, tol=TOL, method=nd.Relax(accuracy=1e-6)).steps)
+    benchmark.extra_info.update(
+        steps=int(steps.max()),
+        verdict=dict(collections.Counter(found.verdict.tolist())),
+        attractors=len(found.attractors),
+        **judged(a, found.end),
+    )
+    assert set(found.verdict) == {"settled"} and len(found.attractors) == 2
+    assert judged(a, found.end)["agree"] >= 0.9999
