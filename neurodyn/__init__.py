@@ -13,6 +13,9 @@ from .activation import tanh as tanh
 from .basins import Attractor as Attractor
 from .basins import Basins as Basins
 from .basins import basins as basins
+from .certificates import Audit as Audit
+from .certificates import audit as audit
+from .certificates import lipschitz_bound as lipschitz_bound
 from .cost import AbstractCost as AbstractCost
 from .cost import LogisticCrossEntropy as LogisticCrossEntropy
 from .cost import SoftmaxCrossEntropy as SoftmaxCrossEntropy
@@ -23,6 +26,7 @@ from .expression import classic_field as classic_field
 from .expression import field_from_sympy as field_from_sympy
 from .expression import field_from_text as field_from_text
 from .field import AbstractField as AbstractField
+from .field import EnergyField as EnergyField
 from .field import Field as Field
 from .field import Nudged as Nudged
 from .field import Projected as Projected
@@ -37,6 +41,7 @@ from .linearise import Kind as Kind
 from .linearise import Linearisation as Linearisation
 from .linearise import kind_names as kind_names
 from .linearise import linearise as linearise
+from .linearise import lipschitz as lipschitz
 from .polish import Polish as Polish
 from .portrait import Portrait as Portrait
 from .portrait import portrait as portrait
@@ -48,17 +53,38 @@ from .settle import Settled as Settled
 from .settle import residual as residual
 from .settle import residuals_along as residuals_along
 from .settle import settle as settle
+from .systems.asynchronous import random_updates as random_updates
 from .systems.chain import ChainFlow as ChainFlow
 from .systems.chain import PowerChainFlow as PowerChainFlow
 from .systems.chain import chain_flow as chain_flow
 from .systems.chain import moments as moments
 from .systems.chain import power_chain_flow as power_chain_flow
+from .systems.discounted import AbstractLayeredEnergy as AbstractLayeredEnergy
+from .systems.discounted import Discounted as Discounted
+from .systems.discounted import discounted as discounted
+from .systems.dyadic import Dyadic as Dyadic
+from .systems.dyadic import DyadicNudged as DyadicNudged
+from .systems.dyadic import LayeredDyadic as LayeredDyadic
+from .systems.dyadic_weights import dyadic_block as dyadic_block
+from .systems.dyadic_weights import independent_parts as independent_parts
+from .systems.dyadic_weights import w_lambda as w_lambda
+from .systems.feedback import AbstractFeedback as AbstractFeedback
+from .systems.feedback import Decoder as Decoder
+from .systems.feedback import ErrorFeedback as ErrorFeedback
+from .systems.feedback import TargetFeedback as TargetFeedback
+from .systems.hopfield import Hopfield as Hopfield
+from .systems.hopfield import LayeredHopfield as LayeredHopfield
+from .systems.hopfield import hopfield_energy as hopfield_energy
 from .systems.leaky import LayeredLeakyIntegrator as LayeredLeakyIntegrator
 from .systems.leaky import LeakyIntegrator as LeakyIntegrator
+from .systems.lifted import LiftedNet as LiftedNet
+from .systems.lifted import RateCost as RateCost
+from .systems.lifted import proximal as proximal
 from .systems.linear import LinearFlow as LinearFlow
 from .systems.linear import compressive_flow as compressive_flow
 from .systems.linear import expansive_flow as expansive_flow
 from .systems.linear import linear_flow as linear_flow
+from .systems.pathway import Pathway as Pathway
 
 __version__ = "0.1.0"
 

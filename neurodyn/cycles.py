@@ -59,15 +59,15 @@ class _WithDivergence(AbstractField):
 
 
 class _Crossing(eqx.Module):
-    """The distance beyond the line through `point` across `normal`, which is of length 1."""
+    """The distance beyond the line through `point` across `normal`, in units of `size`."""
 
     point: Array
     normal: Array
-    slack: Array
+    size: Array
 
     def __call__(self, t, y, args, **_):
         # a start on the line counts as beyond it
-        return jnp.dot(y[0] - self.point, self.normal) + self.slack
+        return jnp.dot(y[0] - self.point, self.normal) / self.size + 1e-13
 
 
 @eqx.filter_jit
@@ -86,7 +86,7 @@ def _cross(flow: PlanarFlow, point: Array, start: Array, size: Array, max_time: 
         saveat=dfx.SaveAt(t1=True),
         max_steps=20_000,
         event=dfx.Event(
-            _Crossing(point, normal, 1e-13 * size),
+            _Crossing(point, normal, size),
             root_finder=optx.Newton(rtol=1e-13, atol=1e-13),
             direction=True,
         ),
@@ -98,7 +98,7 @@ def _cross(flow: PlanarFlow, point: Array, start: Array, size: Array, max_time: 
 
 
 def find_cycles(
-    flow: PlanarFlow, starts: Points, *, rest: float, max_time: float, accuracy: float = 1e-10
+    flow: PlanarFlow, starts: Points, rest: float, max_time: float, accuracy: float = 1e-10
 ) -> tuple[Cycle, ...]:
     """The cycles that trajectories from `starts`, (k, 2), run into, forwards or backwards in time.
 
@@ -116,14 +116,13 @@ def find_cycles(
             if any(_lies_on(end, cycle, SAME * size) for cycle in found):
                 continue
             cycle = _close(way, end, size, max_time, accuracy)
-            if cycle is None or any(_lies_on(cycle.points[0], c, SAME * size) for c in found):
+            if cycle is None or any(_is_same(cycle, c, SAME * size) for c in found):
                 continue
             if way is flow:
                 found.append(cycle)
             elif cycle.kind == "stable":  # neutral ones are found forwards
-                found.append(
-                    Cycle(cycle.points[::-1], cycle.period, 1 / cycle.multiplier, "unstable")
-                )
+                grows = 1 / cycle.multiplier if cycle.multiplier else np.inf  # it may underflow
+                found.append(Cycle(cycle.points[::-1], cycle.period, grows, "unstable"))
     return tuple(found)
 
 
@@ -132,6 +131,14 @@ def _lies_on(point: Array | np.ndarray, cycle: Cycle, distance: float) -> bool:
     share = np.sum((point - a) * (b - a), axis=1) / np.sum((b - a) ** 2, axis=1)
     nearest = a + np.clip(share, 0, 1)[:, None] * (b - a)
     return bool(np.linalg.norm(nearest - point, axis=1).min() <= distance)
+
+
+def _is_same(cycle: Cycle, other: Cycle, distance: float) -> bool:
+    """Whether two are one. Most points decide: few are recorded where an orbit jumps."""
+    if _lies_on(cycle.points[0], other, distance):
+        return True
+    near = [_lies_on(point, other, distance) for point in cycle.points[::20]]
+    return bool(np.isclose(cycle.period, other.period, rtol=1e-3) and np.mean(near) > 0.5)
 
 
 def _close(
@@ -177,4 +184,6 @@ def _return(flow, here, size, max_time, accuracy):
         offset = float(jnp.dot(end - here, tangent))
         if best is None or abs(offset) < 0.5 * abs(best[0]):
             best = offset, float(np.exp(grown)), period, tangent
+        if abs(offset) <= SAME * size:  # once round: the next would differ by rounding alone
+            break
     return best

@@ -91,15 +91,59 @@ class Field(AbstractField):
     inputs: PyTree = eqx.field(converter=like, default=None)
 
     def __check_init__(self):
-        for leaf in jax.tree.leaves((self.state, self.inputs)):
-            if not jnp.issubdtype(leaf.dtype, jnp.floating):
-                raise TypeError(f"the example has dtype {leaf.dtype}: give floating numbers.")
+        require_floating((self.state, self.inputs))
 
     def shapes(self) -> tuple[PyTree, PyTree]:
         return self.state, self.inputs
 
     def flow(self, t: Time, state: State, drive: Drive, /) -> State:
         return self.function(t, state, drive)
+
+
+class EnergyField(AbstractField):
+    """The gradient flow ds/dt = −∂E/∂s of a scalar energy E(state, inputs).
+
+    Along the flow the energy falls by ‖ds/dt‖² per unit of time; its minima attract. `energy` is
+    a function or, for an energy with weights, an `eqx.Module` with `__call__`. `state` and
+    `inputs` are examples of one sample, as for `Field`: leave `inputs` out if there are none.
+
+    Raises `ValueError` for an energy that does not return one number, `TypeError` for one, or an
+    example, that is not floating.
+
+    >>> import jax.numpy as jnp
+    >>> bowl = EnergyField(lambda s, x: jnp.sum((s - x) ** 2) / 2, jnp.zeros(2), jnp.zeros(2))
+    >>> bowl(0.0, jnp.zeros(2), jnp.array([1.0, 2.0])).tolist()
+    [1.0, 2.0]
+    """
+
+    energy: Callable[[Any, Any], Any]
+    state: PyTree = eqx.field(converter=like)
+    inputs: PyTree = eqx.field(converter=like, default=None)
+
+    def __check_init__(self):
+        require_floating((self.state, self.inputs))
+        found = jax.tree.leaves(jax.eval_shape(self.energy, self.state, self.inputs))
+        shapes = [leaf.shape for leaf in found]
+        if shapes != [()]:
+            raise ValueError(
+                f"energy returns arrays of shapes {shapes}: it must return one number, so sum "
+                "over the units."
+            )
+        if not jnp.issubdtype(found[0].dtype, jnp.floating):
+            raise TypeError(f"energy returns {found[0].dtype}: it must return a floating number.")
+
+    def shapes(self) -> tuple[PyTree, PyTree]:
+        return self.state, self.inputs
+
+    def flow(self, t: Time, state: State, drive: Drive, /) -> State:
+        return jax.tree.map(jnp.negative, jax.grad(self.energy)(state, drive))
+
+
+def require_floating(examples: PyTree) -> None:
+    """Refuse examples of a state or of inputs that are not floating."""
+    for leaf in jax.tree.leaves(examples):
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            raise TypeError(f"the example has dtype {leaf.dtype}: give floating numbers.")
 
 
 class Nudged(AbstractField):

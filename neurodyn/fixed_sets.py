@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool, Complex, Float, Int
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
@@ -80,10 +80,7 @@ def _runs(holds: Bool[np.ndarray, " k"]) -> list[slice]:
 def fixed_curves(
     flow: PlanarFlow, grid: Grid, nullclines: tuple[tuple[Points, ...], ...]
 ) -> list[Points]:
-    """The curves of fixed points, each an ordered (k, 2): where one nullcline is at rest.
-
-    Curves on which neither component changes its sign are not found.
-    """
+    """The curves of fixed points, each an ordered (k, 2): where one nullcline is at rest."""
     found: list[Points] = []
     for line in (line for lines in nullclines for line in lines):
         resting = np.abs(values(flow, line)).max(axis=1) <= grid.rest
@@ -153,7 +150,18 @@ def arcs(flow: PlanarFlow, grid: Grid, curve: Points) -> tuple[list[FixedArc], P
         transverse = np.concatenate([zeros[0], across[part], zeros[1]])
         kind = "stable" if np.median(across[part]) < 0 else "unstable"
         pieces.append(FixedArc(points, transverse, kind))
-    return pieces, cuts
+    return _ring(pieces), cuts
+
+
+def _ring(pieces: list[FixedArc]) -> list[FixedArc]:
+    """The arcs of a curve, without the cut that a ring has only because it is begun somewhere."""
+    first, last = pieces[0], pieces[-1]
+    closed = bool(np.all(first.points[0] == last.points[-1]))
+    if len(pieces) < 2 or not closed or first.kind != last.kind:
+        return pieces
+    points = np.concatenate([last.points, first.points[1:]])
+    transverse = np.concatenate([last.transverse, first.transverse[1:]])
+    return [FixedArc(points, transverse, first.kind), *pieces[1:-1]]
 
 
 def _signs(rates: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
@@ -179,11 +187,16 @@ def _by_sides(flow: PlanarFlow, grid: Grid, curve: Points, across: Any) -> list[
     )
     cuts = np.flatnonzero(names[1:] != names[:-1]) + 1
     parts = np.split(np.arange(len(curve)), cuts)
-    return [FixedArc(curve[p], across[p], str(names[p[0]])) for p in parts]
+    return _ring([FixedArc(curve[p], across[p], str(names[p[0]])) for p in parts])
 
 
-def fixed_points(flow: PlanarFlow, grid: Grid, curves: list[Points]) -> tuple[FixedPoint, ...]:
-    """The isolated fixed points in the box, from Newton's method started at every grid point."""
+def fixed_points(
+    flow: PlanarFlow, grid: Grid, curves: list[Points]
+) -> tuple[tuple[FixedPoint, ...], list[Points]]:
+    """The isolated fixed points, from Newton's method started at every grid point; more curves.
+
+    The curves are those that `curves` lacks because neither component changes its sign there.
+    """
     ends = solved(_AtRest(flow), grid.nodes(), grid)
     mu = np.abs(values(flow, ends)).max(axis=1)
     ends = ends[(mu <= grid.rest) & np.isfinite(ends).all(axis=1) & grid.inside(ends)]
@@ -191,22 +204,59 @@ def fixed_points(flow: PlanarFlow, grid: Grid, curves: list[Points]) -> tuple[Fi
         distance, _ = KDTree(np.concatenate(curves) / grid.cell).query(ends / grid.cell)
         ends = ends[distance > 1]
     if not len(ends):
-        return ()
-    isolated = _distinct(ends, grid)
-    lin = linearise(flow, jnp.asarray(isolated), None)
-    eigenvalues = np.asarray(lin.eigenvalues)
+        return (), []
+    found = _distinct(ends, grid)
+    lin = linearise(flow, jnp.asarray(found), None)
+    eigenvalues, kinds = np.asarray(lin.eigenvalues), kind_names(lin.kind)
     size = np.abs(eigenvalues)  # a multiple zero is known only to the root of the precision
-    vanishing = size.min(axis=1) <= 1e-6 * size.max(axis=1)
-    kinds = np.where(vanishing, "degenerate", kind_names(lin.kind))
-    each = zip(isolated, kinds, eigenvalues, strict=True)
-    return tuple(FixedPoint(point, str(kind), spectrum) for point, kind, spectrum in each)
+    vanishing = (size.min(axis=1) <= 1e-6 * size.max(axis=1)) | (kinds == "neutral")
+    rows, in_rows = _rows(found, vanishing, grid)
+    kinds = np.where(vanishing, "degenerate", kinds)
+    each = zip(found[~in_rows], kinds[~in_rows], eigenvalues[~in_rows], strict=True)
+    points = tuple(FixedPoint(point, str(kind), spectrum) for point, kind, spectrum in each)
+    return points, _joined(rows, grid)
+
+
+def _rows(
+    points: Points, vanishing: Bool[np.ndarray, " k"], grid: Grid
+) -> tuple[list[Points], Bool[np.ndarray, " k"]]:
+    """Degenerate points that stand in rows, ordered along them; and which points those are."""
+    which = np.flatnonzero(vanishing)
+    in_rows = np.zeros(len(points), bool)
+    if len(which) < FEWEST:
+        return [], in_rows
+    group, rows = _groups(points[which] / grid.cell, 2.0), []
+    for number in np.unique(group):
+        members = which[group == number]
+        _, first = np.unique(np.round(points[members] / grid.cell), axis=0, return_index=True)
+        if len(first) >= FEWEST:  # of those, one to a cell
+            in_rows[members] = True
+            rows.append(_ordered(points[members[first]], grid.cell))
+    return rows, in_rows
+
+
+def _ordered(points: Points, cell: Vector) -> Points:
+    """The points from one end of their row to the other, each followed by the nearest left."""
+    left = points / cell
+    here = int(np.argmax(np.linalg.norm(left - left[0], axis=1)))
+    order, todo = [here], set(range(len(points))) - {here}
+    while todo:
+        rest = np.array(sorted(todo))
+        here = int(rest[np.argmin(np.linalg.norm(left[rest] - left[order[-1]], axis=1))])
+        order.append(here)
+        todo.remove(here)
+    return points[order]
+
+
+def _groups(places: Points, reach: float) -> Int[np.ndarray, " k"]:
+    """A number for each point, the same for those that steps of at most `reach` join."""
+    pairs = KDTree(places).query_pairs(reach, output_type="ndarray")
+    joined = scipy.sparse.coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(places),) * 2)
+    return connected_components(joined, directed=False)[1].astype(int)
 
 
 def _distinct(points: Points, grid: Grid) -> Points:
     """One of each group of points that lie within a hundredth of a cell, from left to right."""
     _, first = np.unique(np.round(points / grid.cell, 3), axis=0, return_index=True)
     points = points[first]
-    pairs = KDTree(points / grid.cell).query_pairs(1e-2, output_type="ndarray")
-    joined = scipy.sparse.coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(points),) * 2)
-    _, group = connected_components(joined, directed=False)
-    return points[np.unique(group, return_index=True)[1]]
+    return points[np.unique(_groups(points / grid.cell, 1e-2), return_index=True)[1]]

@@ -5,6 +5,9 @@ Jacobian is singular by construction. Zero eigenvalues are therefore counted (`n
 kind is judged by the others.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.flatten_util
@@ -14,7 +17,7 @@ from jaxtyping import Array, Complex, Float, PyTree
 
 from .aliases import CountPerSample, PerSample
 from .batching import over_batch, prepare
-from .field import AbstractField
+from .field import AbstractField, is_concrete, largest
 from .naming import member_names
 
 
@@ -152,3 +155,76 @@ def linearise(
     state, inputs, batch = prepare(field, state, inputs)
     band = None if zero is None else jnp.asarray(zero, jnp.result_type(*jax.tree.leaves(state)))
     return _linearise(field, state, inputs, band, batch)
+
+
+@eqx.filter_jit
+def _lipschitz(field, state, inputs, readout, batch):
+    def one(state, inputs):
+        drive = field.drive(inputs)
+        jacobian = dense_jacobian(field, state, drive)
+        eigenvalues = jnp.linalg.eigvals(jacobian)
+        flat, unravel = jax.flatten_util.ravel_pytree(state)
+
+        def read(s):
+            return jax.flatten_util.ravel_pytree(readout(unravel(s)))[0]
+
+        # ds* = −J⁻¹ db; the readout r moves by −(∂r/∂s) J⁻¹ db
+        moved = jnp.linalg.solve(jacobian.T, jax.jacfwd(read)(flat).T).T
+        residual = largest(field.defect(jnp.zeros((), flat.dtype), state, drive))
+        # what rounding, or a state known to its residual, may make of an eigenvalue that is zero
+        epsilon = jnp.finfo(flat.dtype).eps
+        rounding = epsilon * len(jacobian) * jnp.linalg.norm(jacobian)
+        width = jnp.maximum(jnp.sqrt(epsilon), jnp.maximum(rounding, residual))
+        abscissa, singular = eigenvalues.real.max(), jnp.abs(eigenvalues).min() <= width
+        constant = jnp.where(abscissa < -width, jnp.linalg.norm(moved, 2), jnp.nan)
+        return constant, residual, abscissa, singular
+
+    return over_batch(one, batch)(state, inputs)
+
+
+def lipschitz(
+    field: AbstractField,
+    state: PyTree,
+    inputs: PyTree,
+    *,
+    readout: Callable[[Any], Any] = lambda state: state,
+    tol: float = 1e-4,
+) -> PerSample:
+    """How far a stable fixed point moves per unit of bias, ‖∂s*/∂b‖₂, b a current added to ds/dt.
+
+    ds* = −J⁻¹ db, so it is the spectral norm of J⁻¹, exact for small b: the local Lipschitz
+    constant. `readout` says what is measured, the state unless given: for leaky integrators in
+    pre-activations u, `readout=nd.tanh` gives the constant of the rates, which is what the theorem
+    on skew-symmetric weights and `lipschitz_bound` speak of.
+
+    **Arguments:** `state`, settled, and `inputs`, as for one sample, or with a leading batch axis
+    each; `tol`, the residual up to which a state counts as settled. Where the values are traced by
+    `jit` nothing is refused: the constant is NaN where the point is not stable.
+
+    **Raises** `ValueError` where a sample is not at rest, or at a singular or unstable point.
+
+    >>> import jax.numpy as jnp, neurodyn as nd
+    >>> skew = nd.LeakyIntegrator(jnp.array([[0.0, -2.0], [2.0, 0.0]]), activation=nd.identity)
+    >>> round(float(lipschitz(skew, jnp.zeros(2), jnp.zeros(2))), 4)  # 1/√5
+    0.4472
+    """
+    state, inputs, batch = prepare(field, state, inputs)
+    constant, residual, abscissa, singular = _lipschitz(field, state, inputs, readout, batch)
+    if not is_concrete(constant):
+        return constant
+    if not bool((residual <= tol).all()):
+        raise ValueError(
+            f"state is not a fixed point: its residual is {float(residual.max()):.3g}, above "
+            f"tol={tol:g}; settle it first."
+        )
+    if bool(singular.any()):
+        raise ValueError(
+            "state is a singular fixed point: its Jacobian has a zero eigenvalue, so that a small "
+            "bias may move it any distance."
+        )
+    if bool(jnp.isnan(constant).any()):
+        raise ValueError(
+            f"state is not a stable fixed point: an eigenvalue has real part "
+            f"{float(abscissa.max()):.3g}, so that the flow does not follow it."
+        )
+    return constant

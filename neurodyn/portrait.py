@@ -60,13 +60,15 @@ def portrait(
     xlim: tuple[float, float],
     ylim: tuple[float, float],
     resolution: int = 101,
+    cycles: bool = True,
     max_time: float = 200.0,
 ) -> Portrait:
     """The phase portrait of a field of two numbers in a box.
 
     **Arguments:** `inputs`, those of one sample; `xlim` and `ylim`, the box; `resolution`, the
-    number of grid points along each side: curves closer than a cell are not told apart;
-    `max_time`, how long trajectories are given to come near a cycle, in the time of the field.
+    number of grid points along each side: curves closer than a cell are not told apart; `cycles`,
+    whether to look for them, which takes half of the time; `max_time`, how long trajectories are
+    given to come near a cycle, in the time of the field.
 
     **Returns** a `Portrait`. Fixed points are found by Newton from every grid point, curves of
     them along the nullclines. Fixed points outside the box are not looked for; cycles are those
@@ -85,8 +87,9 @@ def portrait(
     box = grid(flow, _axis("xlim", xlim, resolution), _axis("ylim", ylim, resolution))
     lines = nullcline(flow, box, 0), nullcline(flow, box, 1)
     curves = fixed_curves(flow, box, lines)
+    points, touching = fixed_points(flow, box, curves)
+    curves = [*curves, *touching]
     parts = [arcs(flow, box, curve) for curve in curves]
-    points = fixed_points(flow, box, curves)
     cuts = np.concatenate([np.empty((0, 2)), *(cut for _, cut in parts)])
     return Portrait(
         x=box.x,
@@ -98,7 +101,7 @@ def portrait(
         arcs=tuple(arc for found, _ in parts for arc in found),
         semistable=cuts,
         separatrices=separatrices(flow, box, points, cuts, curves),
-        cycles=find_cycles(flow, _starts(box), rest=box.rest, max_time=max_time),
+        cycles=find_cycles(flow, _starts(box), box.rest, max_time) if cycles else (),
     )
 
 

@@ -77,7 +77,7 @@ def separatrices(
         for (origin, _), orbit in zip(here, np.asarray(path.states), strict=True):
             line = np.concatenate([origin[None], _in_sight(orbit, box)])
             # at unit speed it may step across a curve of fixed points: there it ends
-            ends = [_first_crossing(line, curve) for curve in curves]
+            ends = [_first_crossing(line, curve, box.cell) for curve in curves]
             found.append(Separatrix(line[: min(ends, default=len(line)) + 1], kind))
     return tuple(line for line in found if len(line.points) > 2)
 
@@ -101,12 +101,19 @@ def _at_curve(
     direction = np.linalg.svd(jacobians(flow, point[None])[0])[0][:, 0]
     step = 1e-3 * direction / np.linalg.norm(direction / size)
     for way in (step, -step):
-        outwards = float(np.dot(values(flow, (point + way)[None])[0], way)) > 0
+        # the orbit may bend to the other side of the curve than its tangent: the midpoint rule
+        mu = values(flow, (point + way / 2)[None])[0]
+        outwards = float(np.dot(mu, way)) > 0
+        if mu.any():
+            way = (1e-3 if outwards else -1e-3) * mu / np.linalg.norm(mu / size)
         yield point, way, "unstable" if outwards else "stable"
 
 
-def _first_crossing(line: Points, curve: Points) -> int:
-    """The index of the first piece of `line` that meets `curve`; its length if none does."""
+def _first_crossing(line: Points, curve: Points, cell: Vector) -> int:
+    """The index of the first piece of `line` that meets `curve`; its length if none does.
+
+    Beside its origin, where it may touch the curve, it meets the chords of the curve: not counted.
+    """
 
     def side(a, b, c):  # of c, seen from a to b
         ab, ac = b - a, c - a
@@ -115,7 +122,8 @@ def _first_crossing(line: Points, curve: Points) -> int:
     a, b = line[:-1, None], line[1:, None]
     c, d = curve[None, :-1], curve[None, 1:]
     meets = (side(a, b, c) * side(a, b, d) < 0) & (side(c, d, a) * side(c, d, b) < 0)
-    hit = meets.any(axis=1)
+    beside = np.abs((line - line[0]) / cell).max(axis=1) < 2
+    hit = meets.any(axis=1) & ~np.logical_and.accumulate(beside)[:-1]
     return int(np.argmax(hit)) if hit.any() else len(line)
 
 

@@ -99,3 +99,28 @@ def test_a_slow_approach_is_not_a_cycle():
 def test_a_flow_that_leaves_has_no_cycle():
     found = nd.portrait(plane(lambda x, y: [1 + x**2, x - y]), **BOX)
     assert found.cycles == () and found.points == ()
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e6])
+def test_a_cycle_of_any_size_is_found(size):
+    found = nd.portrait(
+        plane(lambda x, y: [y, (1 - (x / size) ** 2) * y - x]),
+        xlim=(-3 * size, 3 * size),
+        ylim=(-3 * size, 3 * size),
+    )
+    (cycle,) = found.cycles
+    assert cycle.kind == "stable" and cycle.period == pytest.approx(6.66328686, abs=1e-6)
+
+
+def test_a_cycle_that_repels_beyond_all_numbers():
+    """Backwards a relaxation oscillation: exp(∮ div) is more than a float holds."""
+    box = {"xlim": (-3.0, 3.0), "ylim": (-90.0, 90.0)}
+    (cycle,) = nd.portrait(plane(lambda x, y: [-y, x - 50 * (1 - x**2) * y]), **box).cycles
+    assert cycle.period == pytest.approx(82.508, abs=1e-2)  # once round, not twice
+    assert cycle.kind == "unstable" and cycle.multiplier == np.inf
+
+
+def test_a_relaxation_oscillation_is_one_cycle():
+    """It jumps between recorded points, far out of this box, and starts end in several places."""
+    (cycle,) = nd.portrait(plane(lambda x, y: [y, 50 * (1 - x**2) * y - x]), **BOX).cycles
+    assert cycle.kind == "stable" and cycle.period == pytest.approx(82.508, abs=1e-2)

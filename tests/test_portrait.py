@@ -1,5 +1,7 @@
 """Phase portraits: fixed points and curves against closed forms, one label for each arc."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,8 @@ from neurodyn.theory.plane import exact_curves
 BOX = {"xlim": (-3.0, 3.0), "ylim": (-3.0, 3.0)}
 ONES = {"alpha": 1.0, "beta": 1.0}
 
+still = functools.partial(nd.portrait, cycles=False)  # what rests; cycles have their own tests
+
 
 def plane(function) -> nd.Field:
     return nd.Field(lambda t, s, x: jnp.stack(function(s[0], s[1])), state=jnp.zeros(2))
@@ -20,7 +24,7 @@ def plane(function) -> nd.Field:
 
 @pytest.fixture(scope="module")
 def chain() -> nd.Portrait:
-    return nd.portrait(nd.chain_flow(c=(1.0,), **ONES), **BOX)
+    return still(nd.chain_flow(c=(1.0,), **ONES), **BOX)
 
 
 def test_figure_11_has_one_label_for_each_arc(chain):
@@ -69,7 +73,7 @@ def test_the_separatrix_through_the_tangency_is_the_exact_orbit(chain):
 def test_the_tangency_is_found_wherever_the_grid_points_lie(size, resolution):
     """In some of these a point of the curve lies on it exactly, where the eigenvalue is zero."""
     box = {"xlim": (-size, size), "ylim": (-size, size), "resolution": resolution}
-    found = nd.portrait(nd.chain_flow(c=(1.0,), **ONES), **box)
+    found = still(nd.chain_flow(c=(1.0,), **ONES), **box)
     assert np.abs(found.semistable - [[-1.0, -1.0]]).max() < 1e-9
     assert sorted(arc.kind for arc in found.arcs) == ["stable", "stable", "unstable"]
 
@@ -78,7 +82,7 @@ def test_the_tangency_is_found_wherever_the_grid_points_lie(size, resolution):
 @pytest.mark.parametrize("alpha", [1.5, -0.7])
 def test_signs_reflect_the_picture(c, alpha):
     beta = 1.3
-    found = nd.portrait(nd.chain_flow(c=(c,), alpha=alpha, beta=beta), **BOX)
+    found = still(nd.chain_flow(c=(c,), alpha=alpha, beta=beta), **BOX)
     k = np.cbrt(c * alpha / beta)
     assert np.abs(found.semistable - [[-k, -(k**2) / c]]).max() < 1e-9
     assert sorted(arc.kind for arc in found.arcs) == ["stable", "stable", "unstable"]
@@ -92,7 +96,7 @@ def test_signs_reflect_the_picture(c, alpha):
 
 
 def test_alpha_zero_rests_on_the_axes():
-    found = nd.portrait(nd.chain_flow(c=(1.0,), alpha=0.0, beta=1.0), **BOX)
+    found = still(nd.chain_flow(c=(1.0,), alpha=0.0, beta=1.0), **BOX)
     points = np.concatenate([arc.points for arc in found.arcs])
     assert np.abs(points.prod(axis=1)).max() < 1e-12
     unstable = [arc.points for arc in found.arcs if arc.kind == "unstable"]
@@ -101,14 +105,14 @@ def test_alpha_zero_rests_on_the_axes():
 
 
 def test_c_zero_keeps_the_first_weight():
-    found = nd.portrait(nd.chain_flow(c=(0.0,), **ONES), **BOX)
+    found = still(nd.chain_flow(c=(0.0,), **ONES), **BOX)
     kinds = {arc.kind: arc.points for arc in found.arcs}
     assert sorted(arc.kind for arc in found.arcs) == ["neutral", "stable", "stable"]
     assert np.abs(kinds["neutral"][:, 0]).max() < 1e-12
 
 
 def test_backpropagation_has_an_isolated_saddle():
-    found = nd.portrait(nd.chain_flow(c=(1.0,), feedback="exact", **ONES), **BOX)
+    found = still(nd.chain_flow(c=(1.0,), feedback="exact", **ONES), **BOX)
     (origin,) = found.points
     assert origin.kind == "saddle" and np.abs(origin.position).max() < 1e-12
     assert np.allclose(sorted(origin.eigenvalues.real), [-1, 1], rtol=0, atol=1e-12)
@@ -120,7 +124,7 @@ def test_backpropagation_has_an_isolated_saddle():
 
 def test_a_line_at_rest_without_a_rate_is_judged_by_its_sides():
     """μ = 3: a_1 = 0 is at rest, attracts from the left and repels to the right [004 Eq 114]."""
-    found = nd.portrait(nd.power_chain_flow(3, 1.0, **ONES), **BOX)
+    found = still(nd.power_chain_flow(3, 1.0, **ONES), **BOX)
     (line,) = [arc for arc in found.arcs if arc.kind == "semistable"]
     assert np.abs(line.points[:, 0]).max() < 1e-6 and np.ptp(line.points[:, 1]) > 5.9
     for orbit in found.separatrices:  # none is drawn through a curve at rest
@@ -131,7 +135,7 @@ def test_a_ring_of_fixed_points_is_one_closed_arc():
     def ring(x, y):
         return [x * (1 - x * x - y * y), y * (1 - x * x - y * y)]
 
-    found = nd.portrait(plane(ring), xlim=(-2, 2), ylim=(-2, 2))
+    found = still(plane(ring), xlim=(-2, 2), ylim=(-2, 2))
     (arc,) = found.arcs
     assert arc.kind == "stable" and np.allclose(arc.points[0], arc.points[-1])
     assert np.abs(np.hypot(*arc.points.T) - 1).max() < 1e-12
@@ -140,15 +144,32 @@ def test_a_ring_of_fixed_points_is_one_closed_arc():
 
 
 def test_an_isolated_point_with_a_zero_eigenvalue_is_degenerate():
-    found = nd.portrait(plane(lambda x, y: [x**2, -y]), xlim=(-2, 2), ylim=(-2, 2))
+    found = still(plane(lambda x, y: [x**2, -y]), xlim=(-2, 2), ylim=(-2, 2))
     (point,) = found.points
     assert point.kind == "degenerate" and np.abs(point.position).max() < 1e-5
     assert found.arcs == ()
 
 
+def test_a_curve_that_no_component_changes_its_sign_on_is_still_one_arc():
+    def ring(x, y):
+        pull = (1 - x * x - y * y) ** 2
+        return [x * pull, y * pull]
+
+    found = still(plane(ring), xlim=(-2, 2), ylim=(-2.3, 2))
+    (arc,) = found.arcs
+    assert arc.kind == "semistable"  # outwards on either side
+    assert np.abs(np.hypot(*arc.points.T) - 1).max() < 1e-4 and len(arc.points) > 60
+    assert [p.kind for p in found.points] == ["unstable_node"]
+
+
+def test_a_point_without_first_order_is_degenerate():
+    (point,) = still(plane(lambda x, y: [(x - 0.3) ** 2, (y - 0.1) ** 2]), **BOX).points
+    assert point.kind == "degenerate" and np.abs(point.position - [0.3, 0.1]).max() < 1e-4
+
+
 def test_all_roots_are_found_and_no_other():
     """x′ = sin πx, y′ = −y + x/2: the roots are (k, k/2), alternating in kind."""
-    found = nd.portrait(
+    found = still(
         plane(lambda x, y: [jnp.sin(jnp.pi * x), -y + x / 2]), xlim=(-2.5, 2.5), ylim=(-2, 2)
     )
     at = np.array([p.position for p in found.points])
@@ -158,7 +179,7 @@ def test_all_roots_are_found_and_no_other():
 
 
 def test_nullclines_lie_on_the_zeros_of_their_component():
-    x2, y2 = nd.portrait(
+    x2, y2 = still(
         plane(lambda x, y: [x * x + y * y - 1, y - x**3]), xlim=(-2, 2), ylim=(-2, 2)
     ).nullclines
     assert np.abs(np.hypot(*np.concatenate(x2).T) - 1).max() < 1e-12
@@ -171,13 +192,13 @@ def test_a_network_with_inputs_and_a_tuple_state():
         forward=(jnp.array([[0.7, -0.2]]), jnp.array([[0.5]])), feedback=(jnp.array([[0.4]]),)
     )
     x = jnp.array([1.0, 0.3])
-    (point,) = nd.portrait(net, x, xlim=(-2, 2), ylim=(-2, 2)).points
+    (point,) = still(net, x, xlim=(-2, 2), ylim=(-2, 2)).points
     settled = nd.settle(net, x, tol=1e-13).require().state
     assert np.abs(point.position - np.ravel(settled)).max() < 1e-12
 
 
 def test_where_the_flow_is_not_defined_the_grid_says_nan():
-    found = nd.portrait(
+    found = still(
         plane(lambda x, y: [jnp.log(x) - y, y - 1]), xlim=(-1, 4), ylim=(-1, 3), resolution=51
     )
     assert np.isnan(found.u[:, found.x < 0]).all() and np.isfinite(found.u[:, found.x > 0]).all()
@@ -255,3 +276,24 @@ def test_a_flow_at_rest_on_a_region_is_refused():
         nd.portrait(plane(lambda x, y: [jnp.maximum(x, 0), jnp.maximum(x, 0) * y]), **BOX)
     with pytest.raises(ValueError, match="at rest on a whole region"):
         nd.portrait(nd.chain_flow(c=(1.0,), alpha=0.0, beta=0.0), **BOX)
+
+
+def test_a_ring_is_cut_only_where_its_kind_changes():
+    """μ = (1, x)(r² − 4): across the ring the eigenvalue is 2x(1 + y), of four zeros on it."""
+
+    def flow(t, s, x):
+        rest = s @ s - 4
+        return jnp.stack([rest, s[0] * rest])
+
+    found = nd.portrait(nd.Field(flow, state=jnp.zeros(2)), xlim=(-3, 3), ylim=(-3, 3))
+    assert sorted(arc.kind for arc in found.arcs) == ["stable", "stable", "unstable", "unstable"]
+    assert len(found.semistable) == 4
+    for arc in found.arcs:
+        ends = arc.points[[0, -1]]
+        assert np.abs(2 * ends[:, 0] * (1 + ends[:, 1])).max() < 1e-6
+    # the orbit through (0, −2) is y = x²/2 − 2: inside the ring, from (−2, 0) to (2, 0)
+    origins = [line.points for line in found.separatrices if line.points[0] @ [0, 1] < -1.99]
+    assert len(origins) == 2
+    for line in origins:
+        assert np.abs(line[:, 1] - line[:, 0] ** 2 / 2 + 2).max() < 1e-5
+        assert np.abs(np.abs(line[-1]) - [2, 0]).max() < 0.1

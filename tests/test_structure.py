@@ -25,6 +25,7 @@ ORDER = [
     "linearise",
     "settle",
     "polish",
+    "certificates",
     "systems",
     "data",
     "record",

@@ -224,7 +224,7 @@ def _show(drawn: Subject, found: list[Journey], view: Plane | Space) -> None:
             table.add_row(*row)
         console.print(table)
     else:
-        print(f"{drawn.title}: nothing at rest and no cycle in this box.")
+        print(f"{drawn.title or 'your equations'}: nothing at rest and no cycle in this box.")
     if found:
         console.print(_journey_table(found))
 
