@@ -102,9 +102,10 @@ def basins(
     ({0: 40, 1: 40}, [0, 1])
     """
     starts, inputs = _checked(flow, starts, inputs)
-    for name, value in (("merge", merge), ("chunk", chunk)):
-        if value is not None and not 0 < value < math.inf:
-            raise ValueError(f"{name} is {value}: it must be positive and finite.")
+    if merge is not None and not 0 < merge < math.inf:
+        raise ValueError(f"merge is {merge}: it must be positive and finite.")
+    if not (isinstance(chunk, int) and chunk > 0):
+        raise ValueError(f"chunk is {chunk}: it must be a whole number above zero.")
     options = {"tol": tol, "max_time": max_time, "method": method or Relax(accuracy=1e-6)}
     end, residual, time, verdict = _settle_all(flow, starts, inputs, chunk, progress, options)
     rested = np.flatnonzero(verdict == "settled")

@@ -78,7 +78,7 @@ def audit(activation: Function, *, span: float = 10.0, samples: int = 20_001) ->
     return Audit(least, greatest, activation.monotone, activation.slope_bound, stated=True)
 
 
-def lipschitz_bound(weights: Float[Array, "n n"], activation: Function) -> Float[Array, ""]:
+def lipschitz_bound(weights: Float[Array, "_ _"], activation: Function) -> Float[Array, ""]:
     """A bound of ‖s − s′‖/‖b − b′‖ for all fixed points s = f(Ws + b): m/(1 − mΛ), or ∞.
 
     Infinity where mΛ ≥ 1: nothing is certified then. A finite bound also says that each b has

@@ -1,5 +1,6 @@
 """A field of two numbers as a flow of the plane: flattened, evaluated on many points, reversed."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -26,25 +27,32 @@ class PlanarFlow(AbstractField):
     """A field of two numbers with its inputs built in: state (2,), no inputs.
 
     **Fields:** `field`; what `field.drive` made of its inputs; an `example` of its state; `pace`,
-    by which the flow is multiplied: −1 runs it backwards in time.
+    by which the flow is multiplied: −1 runs it backwards in time; `origin` and `unit`, (2,), those
+    of the coordinates: the field is at origin + unit · state.
     """
 
     field: AbstractField
     built: PyTree
     example: PyTree
     pace: Float[Array, ""] = eqx.field(converter=concrete_array, default=1.0)
+    origin: Float[Array, " 2"] = eqx.field(converter=concrete_array, default=(0.0, 0.0))
+    unit: Float[Array, " 2"] = eqx.field(converter=concrete_array, default=(1.0, 1.0))
 
     def shapes(self) -> tuple[PyTree, PyTree]:
         return jax.eval_shape(lambda s: jax.flatten_util.ravel_pytree(s)[0], self.example), None
 
     def flow(self, t: Time, state: Float[Array, " 2"], drive: None, /) -> Float[Array, " 2"]:
         unravel = jax.flatten_util.ravel_pytree(self.example)[1]
-        mu = self.field.flow(t, unravel(state), self.built)
-        return self.pace * jax.flatten_util.ravel_pytree(mu)[0]
+        mu = self.field.flow(t, unravel(self.origin + self.unit * state), self.built)
+        return self.pace * jax.flatten_util.ravel_pytree(mu)[0] / self.unit
 
     def backwards(self) -> "PlanarFlow":
         """The same orbits, run the other way."""
-        return PlanarFlow(self.field, self.built, self.example, -self.pace)
+        return dataclasses.replace(self, pace=-self.pace)
+
+    def seen_from(self, origin: Vector, unit: Vector) -> "PlanarFlow":
+        """The same orbits in the coordinates (s − origin)/unit."""
+        return dataclasses.replace(self, origin=jnp.asarray(origin), unit=jnp.asarray(unit))
 
 
 def planar(field: AbstractField, inputs: Any = None) -> PlanarFlow:

@@ -101,7 +101,7 @@ def portrait(
         arcs=tuple(arc for found, _ in parts for arc in found),
         semistable=cuts,
         separatrices=separatrices(flow, box, points, cuts, curves),
-        cycles=find_cycles(flow, _starts(box), box.rest, max_time) if cycles else (),
+        cycles=find_cycles(flow, _starts(box), max_time) if cycles else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hypothesis
 import jax
+import tyro  # noqa: F401  (early: it hashes all of builtins, where doctests leave what they print)
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_enable_x64", True)

@@ -466,7 +466,6 @@ def test_init_draws_the_forward_weights_of_the_leaky_integrator():
 @pytest.mark.parametrize(
     ("words", "build"),
     [
-        ("kind is 'mca'", lambda: LiftedNet((jnp.ones((2, 2)),), "mca")),
         ("identity for lrrn", lambda: LiftedNet((jnp.ones((2, 2)),), "lrrn")),
         (
             "leave it out for mac",
@@ -506,7 +505,6 @@ def test_refusals(words, build):
 @pytest.mark.parametrize(
     ("words", "build"),
     [
-        ("activation is None", lambda: LiftedNet((jnp.ones((2, 2)),), "mac", None)),
         ("give a LiftedNet", lambda: proximal(leaky())),
         ("energy of each layer", lambda: discounted(proximal(quadratic("lrrn")), 0.1)),
     ],

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ..aliases import Drive, Inputs, Scalar, Time
+from ..aliases import Drive, Inputs, Scalar, State, Time
 from ..field import AbstractField, concrete_array, is_concrete
 from .leaky import LayeredLeakyIntegrator, Layers
 
@@ -46,7 +46,7 @@ class AbstractLayeredEnergy(AbstractField):
         """E_1, …, E_L, given what `drive` made of the inputs."""
 
     @abc.abstractmethod
-    def layers(self, state: Layers, /) -> Layers:
+    def layers(self, state: State, /) -> State:
         """The activities of (first hidden, …, output)."""
 
     def energy(self, state: Layers, inputs: Inputs) -> Scalar:
@@ -80,7 +80,7 @@ class Discounted(AbstractLayeredEnergy):
     def drive(self, inputs: Inputs, /) -> Drive:
         return self.field.drive(inputs)
 
-    def layers(self, state: Layers, /) -> Layers:
+    def layers(self, state: State, /) -> State:
         return self.field.layers(state)
 
     def energies(self, state: Layers, drive: Drive, /) -> Energies:
@@ -96,7 +96,7 @@ class Discounted(AbstractLayeredEnergy):
         return gamma ** jnp.arange(1 - len(layers), 1, dtype=gamma.dtype)  # γ^{l−L}
 
 
-def _require_discount(gamma: Scalar) -> None:
+def _require_discount(gamma: Array) -> None:
     if gamma.ndim or (is_concrete(gamma) and not 0 < np.asarray(gamma) < np.inf):
         raise ValueError(f"gamma is {gamma}: give one positive number, below one to weaken.")
 

@@ -30,7 +30,7 @@ from ..aliases import Inputs, Scalar, State, Time
 from ..cost import AbstractCost
 from ..field import AbstractField, Nudged, concrete_array, is_concrete
 from .dyadic_weights import require_share, w_lambda
-from .leaky import LayeredLeakyIntegrator, Layers, Weights, _matrices, _matrix, _struct
+from .leaky import LayeredLeakyIntegrator, Layers, Weights, as_matrices, as_matrix, units_of
 
 Activities = tuple[State, State]
 """(s⁺, s⁻), each an array of units or a tuple of layers."""
@@ -82,7 +82,7 @@ class Dyadic(AbstractField):
     [True, True]
     """
 
-    weights: Float[Array, "_ _"] = eqx.field(converter=_matrix)
+    weights: Float[Array, "_ _"] = eqx.field(converter=as_matrix)
     activation: Callable[[Array], Array] = eqx.field(default=tanh, static=True)
     alpha: Scalar = eqx.field(converter=concrete_array, default=0.5)
     lagrangian: bool = eqx.field(default=False, static=True)
@@ -112,7 +112,7 @@ class Dyadic(AbstractField):
 
     def shapes(self) -> tuple[PyTree, PyTree]:
         n, dtype = len(self.weights), self.weights.dtype
-        return _struct(2 * n, dtype), _struct(n, dtype)
+        return units_of(2 * n, dtype), units_of(n, dtype)
 
     def flow(
         self, t: Time, state: Float[Array, " n2"], drive: Float[Array, " n"], /
@@ -144,7 +144,7 @@ class LayeredDyadic(AbstractField):
     ([(6,), (4,)], [(3,), (2,)])
     """
 
-    forward: Weights = eqx.field(converter=_matrices)
+    forward: Weights = eqx.field(converter=as_matrices)
     lam: Scalar = eqx.field(converter=concrete_array)
     activation: Callable[[Array], Array] = eqx.field(default=tanh, static=True)
     alpha: Scalar = eqx.field(converter=concrete_array, default=0.5)
@@ -216,7 +216,7 @@ class LayeredDyadic(AbstractField):
     def shapes(self) -> tuple[PyTree, PyTree]:
         x, *sizes = self.sizes
         dtype = self.forward[0].dtype
-        return tuple(_struct(2 * n, dtype) for n in sizes), _struct(x, dtype)
+        return tuple(units_of(2 * n, dtype) for n in sizes), units_of(x, dtype)
 
     def drive(self, inputs: Float[Array, " n"], /) -> Float[Array, " m"]:
         return self.forward[0] @ inputs  # θ₀x, once

@@ -13,12 +13,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.sparse import csgraph
 
-from ..aliases import Scalar
 from ..field import concrete_array, is_concrete
-from .leaky import _matrix
+from .leaky import as_matrix
 
 
-def require_share(name: str, value: Scalar) -> None:
+def require_share(name: str, value: Array) -> None:
     """Refuse what is not one number from 0 to 1."""
     if value.ndim or (is_concrete(value) and not 0 <= value <= 1):
         raise ValueError(f"{name} is {value}: it must be one number from 0 to 1.")
@@ -38,7 +37,7 @@ def w_lambda(theta: Any, lam: Any) -> Float[Array, "n n"]:
     shape = np.shape(theta)
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError(f"theta has shape {shape}: it must be square (n, n).")
-    theta, lam = _matrix(theta), concrete_array(lam)
+    theta, lam = as_matrix(theta), concrete_array(lam)
     require_share("lam", lam)
     if is_concrete(theta) and np.triu(np.asarray(theta)).any():
         raise ValueError("theta must be strictly lower triangular: set the rest to zero.")
@@ -53,7 +52,7 @@ def dyadic_block(weights: Any) -> Float[Array, "n2 n2"]:
     >>> dyadic_block(jnp.array([[0.0, -1.0], [1.0, 0.0]]))[0].tolist()
     [0.0, 0.0, 0.0, -2.0]
     """
-    weights = _matrix(weights)
+    weights = as_matrix(weights)
     both, apart = weights + weights.T, weights - weights.T
     return jnp.block([[both, apart], [-apart, -both]])
 

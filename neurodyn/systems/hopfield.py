@@ -26,7 +26,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from ..activation import Activation, tanh
 from ..aliases import Scalar, Time
 from ..field import AbstractField, is_concrete
-from .leaky import LayeredLeakyIntegrator, Layers, Weights, _matrices, _matrix, _struct
+from .leaky import LayeredLeakyIntegrator, Layers, Weights, as_matrices, as_matrix, units_of
 
 Variables = Literal["preactivation", "rate"]
 Inputs = Float[Array, "_"] | tuple[Float[Array, "_"], Float[Array, "_"]]
@@ -138,7 +138,7 @@ class Hopfield(AbstractField):
     [0.9575, 0.9575]
     """
 
-    weights: Float[Array, "_ _"] = eqx.field(converter=_matrix)
+    weights: Float[Array, "_ _"] = eqx.field(converter=as_matrix)
     activation: Activation = eqx.field(default=tanh, static=True)
     variables: Variables = eqx.field(default="preactivation", static=True)
     clamped: tuple[int, ...] = eqx.field(default=(), static=True, converter=tuple)
@@ -169,8 +169,8 @@ class Hopfield(AbstractField):
         return tuple(i for i in range(len(self.weights)) if i not in self.clamped)
 
     def shapes(self) -> tuple[PyTree, PyTree]:
-        units = _struct(len(self.free), self.weights.dtype)
-        held = _struct(len(self.clamped), self.weights.dtype)
+        units = units_of(len(self.free), self.weights.dtype)
+        held = units_of(len(self.clamped), self.weights.dtype)
         return units, (units, held) if self.clamped else units
 
     def drive(self, inputs: Inputs, /) -> Float[Array, " m"]:
@@ -217,7 +217,7 @@ class LayeredHopfield(AbstractField):
     ([(3, 4), (2, 3)], (4, 3, 2))
     """
 
-    weights: Weights = eqx.field(converter=_matrices)
+    weights: Weights = eqx.field(converter=as_matrices)
     activation: Activation = eqx.field(default=tanh, static=True)
     variables: Variables = eqx.field(default="preactivation", static=True)
 
@@ -258,7 +258,7 @@ class LayeredHopfield(AbstractField):
         return (self.weights[0].shape[1], *map(len, self.weights))
 
     def shapes(self) -> tuple[PyTree, PyTree]:
-        x, *layers = (_struct(n, self.weights[0].dtype) for n in self.sizes)
+        x, *layers = (units_of(n, self.weights[0].dtype) for n in self.sizes)
         return tuple(layers), x
 
     def drive(self, inputs: Float[Array, " n"], /) -> Float[Array, " m"]:

@@ -23,7 +23,8 @@ Layers = tuple[Float[Array, "_"], ...]
 Weights = tuple[Float[Array, "_ _"], ...]
 
 
-def _matrix(weights: ArrayLike | Sequence) -> Array:
+def as_matrix(weights: ArrayLike | Sequence) -> Array:
+    """`weights` as a floating matrix; `ValueError` if they are not that."""
     try:
         matrix = jnp.asarray(weights)
     except (TypeError, ValueError) as error:
@@ -36,11 +37,13 @@ def _matrix(weights: ArrayLike | Sequence) -> Array:
     return matrix
 
 
-def _matrices(weights: Sequence) -> Weights:
-    return tuple(_matrix(w) for w in weights)
+def as_matrices(weights: Sequence) -> Weights:
+    """Each of `weights` as a floating matrix."""
+    return tuple(as_matrix(w) for w in weights)
 
 
-def _struct(size: int, dtype) -> jax.ShapeDtypeStruct:
+def units_of(size: int, dtype) -> jax.ShapeDtypeStruct:
+    """The shape and dtype of a layer of `size` units."""
     return jax.ShapeDtypeStruct((size,), dtype)
 
 
@@ -56,7 +59,7 @@ class LeakyIntegrator(AbstractField):
     [0.5, 0.0]
     """
 
-    weights: Float[Array, "_ _"] = eqx.field(converter=_matrix)
+    weights: Float[Array, "_ _"] = eqx.field(converter=as_matrix)
     activation: Callable[[Array], Array] = eqx.field(default=tanh, static=True)
 
     def __check_init__(self):
@@ -66,7 +69,7 @@ class LeakyIntegrator(AbstractField):
             )
 
     def shapes(self) -> tuple[PyTree, PyTree]:
-        units = _struct(len(self.weights), self.weights.dtype)
+        units = units_of(len(self.weights), self.weights.dtype)
         return units, units
 
     def flow(
@@ -90,8 +93,8 @@ class LayeredLeakyIntegrator(AbstractField):
     ([(3, 4), (2, 3)], [(3, 2)], (4, 3, 2))
     """
 
-    forward: Weights = eqx.field(converter=_matrices)
-    feedback: Weights = eqx.field(converter=_matrices)
+    forward: Weights = eqx.field(converter=as_matrices)
+    feedback: Weights = eqx.field(converter=as_matrices)
     activation: Callable[[Array], Array] = eqx.field(default=tanh, static=True)
 
     def __check_init__(self):
@@ -153,7 +156,7 @@ class LayeredLeakyIntegrator(AbstractField):
         return (self.forward[0].shape[1], *(w.shape[0] for w in self.forward))
 
     def shapes(self) -> tuple[PyTree, PyTree]:
-        x, *layers = (_struct(n, self.forward[0].dtype) for n in self.sizes)
+        x, *layers = (units_of(n, self.forward[0].dtype) for n in self.sizes)
         return tuple(layers), x
 
     def drive(self, inputs: Float[Array, " n"], /) -> Float[Array, " m"]:

@@ -42,7 +42,7 @@ from ..aliases import Scalar, State, Time
 from ..cost import AbstractCost
 from ..field import AbstractField, Nudged, Projected
 from .discounted import AbstractLayeredEnergy, Discounted, Energies, downhill
-from .leaky import LayeredLeakyIntegrator, Layers, Weights, _matrices
+from .leaky import LayeredLeakyIntegrator, Layers, Weights, as_matrices
 
 Kind = Literal["mac", "predictive", "lrrn"]
 KINDS = ("mac", "predictive", "lrrn")
@@ -71,10 +71,10 @@ class LiftedNet(AbstractLayeredEnergy):
     2.0
     """
 
-    forward: Weights = eqx.field(converter=_matrices)
+    forward: Weights = eqx.field(converter=as_matrices)
     kind: Kind = eqx.field(default="predictive", static=True)
     activation: Callable[[Array], Array] = eqx.field(default=tanh, static=True)
-    reconstruction: Weights = eqx.field(default=(), converter=_matrices)
+    reconstruction: Weights = eqx.field(default=(), converter=as_matrices)
 
     def __check_init__(self):
         if self.kind not in KINDS:
@@ -138,7 +138,7 @@ class LiftedNet(AbstractLayeredEnergy):
         x, *layers = (jax.ShapeDtypeStruct((n,), dtype) for n in self.sizes)
         return tuple(layers), x
 
-    def layers(self, state: Layers, /) -> Layers:
+    def layers(self, state: State, /) -> State:
         """The activities s of (first hidden, …, output)."""
         return tuple(map(self.activation, state)) if self.kind == "predictive" else state
 

@@ -155,7 +155,7 @@ class Pathway(AbstractField):
         x, *layers = (jax.ShapeDtypeStruct((n,), dtype) for n in self.sizes)
         return tuple(layers), (x, jax.eval_shape(self.cost.output, layers[-1]))
 
-    def layers(self, state: Layers) -> Layers:
+    def layers(self, state: State) -> State:
         """The signals of (first hidden, …, output): the state itself."""
         return state
 
