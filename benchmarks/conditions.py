@@ -1,7 +1,11 @@
 """Under what conditions the numbers were taken: machine, versions, images, methods."""
 
+import json
 import os
 import platform
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,6 +13,9 @@ import jax
 
 from .peers import PEERS, Peer
 from .problem import SIZES, images
+
+Columns = Mapping[str, Callable[[dict], str]]
+"""The cell of a row, by heading."""
 
 PACKAGES = ("neurodyn", "diffrax", "equinox", "jax", "jaxlib", "numpy", "scipy")
 
@@ -19,6 +26,22 @@ def processor() -> str:
     lines = listing.read_text().splitlines() if listing.is_file() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def markdown_table(columns: Columns, rows: list[dict], rule: str) -> list[str]:
+    """The lines of a table: the headings, `rule` below them, and a line for each row."""
+    lines = ["| " + " | ".join(columns) + " |", rule]
+    return lines + [
+        "| " + " | ".join(cell(row) for cell in columns.values()) + " |" for row in rows
+    ]
+
+
+def in_its_own_process(module: str, *options: str) -> dict:
+    """What `python -m module options` prints as JSON, its peak of memory its own; a dot for it."""
+    command = [sys.executable, "-m", module, *options]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    print(".", end="", file=sys.stderr, flush=True)
+    return json.loads(done.stdout)
 
 
 def conditions(samples: int) -> dict[str, str]:

@@ -11,8 +11,6 @@ import json
 import os
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -30,7 +28,7 @@ from scipy.integrate import solve_ivp
 import neurodyn as nd
 from neurodyn.field import largest
 
-from .conditions import PACKAGES, processor
+from .conditions import PACKAGES, in_its_own_process, markdown_table, processor
 
 TOL = 1e-8
 FINE = 1e-8  # the largest power of ten, as rtol, at which a plain controller comes to rest at TOL
@@ -205,9 +203,7 @@ COLUMNS = {
 
 
 def table(rows: list[dict]) -> str:
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|---:|---|" + "---:|" * (len(COLUMNS) - 2)]
-    lines += ["| " + " | ".join(cell(row) for cell in COLUMNS.values()) + " |" for row in rows]
-    return "\n".join(lines)
+    return "\n".join(markdown_table(COLUMNS, rows, "|---:|---|" + "---:|" * (len(COLUMNS) - 2)))
 
 
 def report(rows: list[dict]) -> str:
@@ -229,11 +225,8 @@ def measured(count: int, rounds: int) -> list[dict]:
     trials: dict[str, list[dict]] = {}
     for _ in range(rounds):
         for method in (m for m in METHODS if count <= m.most):
-            call = [method.name, str(count)]
-            command = [sys.executable, "-m", "benchmarks.ensemble", "--one", *call]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            trials.setdefault(method.name, []).append(json.loads(done.stdout))
-            print(".", end="", file=sys.stderr, flush=True)
+            row = in_its_own_process("benchmarks.ensemble", "--one", method.name, str(count))
+            trials.setdefault(method.name, []).append(row)
     return [merged(rows) for rows in trials.values()]
 
 

@@ -12,8 +12,6 @@ import json
 import os
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -30,7 +28,7 @@ import neurodyn as nd
 from neurodyn.alignment import alignment
 from neurodyn.learning.gradient import equilibrium_gradient, recurrent_backprop
 
-from .conditions import PACKAGES, processor
+from .conditions import PACKAGES, in_its_own_process, markdown_table, processor
 from .problem import SIZES, Problem, images, problem
 
 COST = nd.SquaredError()
@@ -157,9 +155,7 @@ COLUMNS: dict[str, Callable[[dict], str]] = {
 def table(rows: list[dict]) -> str:
     exact_seconds = next(row["seconds"] for row in rows if row["method"] == "equilibrium_gradient")
     rows = [row | {"ratio": row["seconds"] / exact_seconds} for row in rows]
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
-    lines += ["| " + " | ".join(cell(row) for cell in COLUMNS.values()) + " |" for row in rows]
-    return "\n".join(lines)
+    return "\n".join(markdown_table(COLUMNS, rows, "|---|" + "---:|" * (len(COLUMNS) - 1)))
 
 
 def report(rows: list[dict], samples: int, rounds: int) -> str:
@@ -180,14 +176,8 @@ def report(rows: list[dict], samples: int, rounds: int) -> str:
 
 
 def measured(samples: int, rounds: int) -> list[dict]:
-    rows = []
-    for method in METHODS:
-        options = ["--one", method.name, "--samples", str(samples), "--rounds", str(rounds)]
-        command = [sys.executable, "-m", "benchmarks.gradient", *options]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        rows.append(json.loads(done.stdout))
-        print(".", end="", file=sys.stderr, flush=True)
-    return rows
+    options = ("--samples", str(samples), "--rounds", str(rounds), "--one")
+    return [in_its_own_process("benchmarks.gradient", *options, m.name) for m in METHODS]
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from .alignment import Alignment, Angle, alignment, arrays_by_name
 from .cost import AbstractCost
 from .field import AbstractField
 from .learning.contrast import Contrast, contrast
+from .learning.feedback import feedback_change
 from .learning.gradient import equilibrium_gradient
 from .settle import NotSettledError, Settled, settle
 from .systems.pathway import Pathway
@@ -182,8 +183,9 @@ def compare_pathway(
     used = np.asarray(phase.ok)
     if not used.any():
         phase.require()
-    inputs, state = jax.tree.map(lambda leaf: leaf[used], ((x, y), phase.state))
-    change, gradient = _pathway_changes(path, inputs, state)
+    inputs, signals = jax.tree.map(lambda leaf: leaf[used], ((x, y), phase))
+    change = _numbered(feedback_change(path, *inputs, signals=signals).weights)
+    gradient = _numbered(_feed_forward_gradient(path, inputs))
     error = _error(change, gradient)
     return Comparison(
         beta=None,
@@ -198,18 +200,12 @@ def compare_pathway(
 
 
 @eqx.filter_jit
-def _pathway_changes(path, inputs, signals):
-    def change(sample, state):
-        done = path.forward(sample[0])
-        below = (sample[0], *done.activities[:-1])
-        return tuple(map(jnp.outer, path.errors(state, sample), below))
-
+def _feed_forward_gradient(path, inputs):
     def loss(weights):
         net = eqx.tree_at(lambda p: p.weights, path, weights)
         return jnp.mean(jax.vmap(lambda x, y: path.cost(net.forward(x).activities[-1], y))(*inputs))
 
-    changes = jax.tree.map(lambda w: jnp.mean(w, axis=0), jax.vmap(change)(inputs, signals))
-    return _numbered(changes), _numbered(jax.grad(loss)(path.weights))
+    return jax.grad(loss)(path.weights)
 
 
 def _numbered(weights: Sequence[Array]) -> Arrays:

@@ -1,9 +1,5 @@
 """The analyses of learning: what their fits and steps do, and what their quick form finds."""
 
-import importlib
-import json
-import pathlib
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -13,24 +9,6 @@ from problems import GOLDEN, layered
 
 import neurodyn as nd
 from neurodyn import data
-
-ANALYSES = pathlib.Path(__file__).parents[1] / "analyses"
-
-
-@pytest.fixture
-def analyses(monkeypatch):
-    monkeypatch.syspath_prepend(str(ANALYSES))
-    return importlib.import_module
-
-
-@pytest.fixture
-def quick(analyses, tmp_path):
-    def run(name: str) -> dict:
-        analyses(name).main(["--quick", "--out", str(tmp_path)])
-        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        return json.loads((tmp_path / f"{name.replace('_', '-')}.json").read_text("utf-8"))
-
-    return run
 
 
 def verdicts(content: dict) -> list[str]:

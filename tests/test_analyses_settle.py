@@ -1,7 +1,5 @@
 """The analyses of settling: their closed forms against second methods, and what they find."""
 
-import importlib
-import json
 import math
 import pathlib
 
@@ -18,23 +16,7 @@ from neurodyn import data
 from neurodyn.plot.gallery import settle_strip
 from neurodyn.systems.catalogue import NETWORKS
 
-ANALYSES = pathlib.Path(__file__).parents[1] / "analyses"
-
-
-@pytest.fixture
-def analyses(monkeypatch):
-    monkeypatch.syspath_prepend(str(ANALYSES))
-    return importlib.import_module
-
-
-@pytest.fixture
-def quick(analyses, tmp_path):
-    def run(name: str) -> dict:
-        analyses(name).main(["--quick", "--out", str(tmp_path)])
-        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        return json.loads((tmp_path / f"{name.replace('_', '-')}.json").read_text("utf-8"))
-
-    return run
+FIGURES = pathlib.Path(__file__).parents[1] / "figures"
 
 
 def verdicts(content: dict) -> list[str]:
@@ -236,7 +218,7 @@ def test_gallery(analyses, quick, tmp_path):
 
 
 def test_the_page_shows_every_system():
-    page = (ANALYSES.parent / "figures" / "systems.md").read_text("utf-8")
+    page = (FIGURES / "systems.md").read_text("utf-8")
     for name in NETWORKS:
-        picture = ANALYSES.parent / "figures" / "systems" / f"{name}.png"
+        picture = FIGURES / "systems" / f"{name}.png"
         assert f"(systems/{name}.png)" in page and picture.stat().st_size < 150_000

@@ -1,8 +1,6 @@
 """The analysis of 001 Table 2.1: what it reads off a rule, and that it can tell the difference."""
 
-import importlib
 import json
-import pathlib
 
 import equinox as eqx
 import jax
@@ -11,14 +9,6 @@ import numpy as np
 import pytest
 
 import neurodyn as nd
-
-ANALYSES = pathlib.Path(__file__).parents[1] / "analyses"
-
-
-@pytest.fixture
-def analyses(monkeypatch):
-    monkeypatch.syspath_prepend(str(ANALYSES))
-    return importlib.import_module
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from ..field import is_concrete
 from ..settle import Settled, residual
 from ..systems.pathway import Pathway
 from .channel import Channel
+from .gradient import rest_bound
 from .matrices import channel_of, routes
 
 _residual = eqx.filter_jit(residual)
@@ -130,11 +131,8 @@ def _require_signals(
     if not is_concrete(signals.residual):
         return
     signals.require()
-    allowed = (
-        2 * float(signals.residual.max()) + float(jnp.finfo(signals.residual.dtype).eps) ** 0.5
-    )
     found = float(_residual(path, state, inputs).max())
-    if found > allowed:
+    if found > float(rest_bound(signals)):
         raise ValueError(
             f"signals are not those of path, x and y: their residual is {found:.3g}; give "
             "settle(path, (x, y), …), or None."

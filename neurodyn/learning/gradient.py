@@ -137,9 +137,15 @@ def _settledness(free: PyTree, tol: Any) -> tuple[Any, Array, PyTree]:
         return LOOSE if tol is None else tol, jnp.asarray(True), free
     if is_concrete(free.residual):
         free.require()
-    # another way to compute the same residual may differ by rounding, other weights by much more
-    blur = float(jnp.finfo(free.residual.dtype).eps) ** 0.5
-    return 2 * free.residual.max() + blur if tol is None else tol, free.ok, free.state
+    return rest_bound(free) if tol is None else tol, free.ok, free.state
+
+
+def rest_bound(settled: Settled) -> Array:
+    """The residual up to which a state passes for that of `settled`, computed anew.
+
+    Another way to compute the same residual may differ by rounding, other weights by much more.
+    """
+    return 2 * settled.residual.max() + float(jnp.finfo(settled.residual.dtype).eps) ** 0.5
 
 
 def _require_rest(residual: PerSample, tol: Any) -> None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .page import BLUE, PURPLE, RED, SKY, Values
-from .settling import layer_traces
+from .settling import chosen_units, layer_traces
 
 
 def settle_strip(
@@ -79,9 +79,7 @@ def _traces(
 
 def _dashed(ax: Axes, ts: Values, layer: Values, twin: Values, shades: Values) -> None:
     """The same units as `layer_traces` chooses."""
-    order = np.argsort(np.asarray(layer)[-1])
-    chosen = order[np.unique(np.linspace(0, len(order) - 1, 12).round().astype(int))]
-    for unit, shade in zip(chosen, shades, strict=True):
+    for unit, shade in zip(chosen_units(layer), shades, strict=True):
         ax.plot(ts, np.asarray(twin)[:, unit], "--", color=tuple(shade), linewidth=0.9)
 
 

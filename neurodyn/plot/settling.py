@@ -16,6 +16,12 @@ from .page import BLACK, BLUE, ORANGE, PURPLE, RED, SKY, Values, legend_above
 TIME = "time (leak time constants)"
 
 
+def chosen_units(layer: Values, units: int = 12) -> np.ndarray:
+    """At most `units` of a layer, (T, n), spread evenly over it by their last value."""
+    order = np.argsort(np.asarray(layer)[-1])
+    return order[np.unique(np.linspace(0, len(order) - 1, units).round().astype(int))]
+
+
 def layer_traces(
     ax: Axes,
     ts: Values,
@@ -32,15 +38,14 @@ def layer_traces(
     the time at which the nudge is turned on.
     """
     ts, layer = np.asarray(ts), np.asarray(layer)
-    order = np.argsort(layer[-1])
-    chosen = order[np.unique(np.linspace(0, len(order) - 1, units).round().astype(int))]
+    chosen, count = chosen_units(layer, units), layer.shape[1]
     shades = mpl.colormaps["cividis"](np.linspace(0, 0.9, len(chosen)))
     lines = [np.column_stack([ts, layer[:, unit]]) for unit in chosen]
     traces = ax.add_collection(LineCollection(lines, colors=list(map(tuple, shades)), linewidths=1))
     ax.autoscale()
     ax.margins(x=0)
     _mark_onset(ax, onset)
-    shown = f"{len(chosen)} of {len(order)} units" if len(chosen) < len(order) else "all units"
+    shown = f"{len(chosen)} of {count} units" if len(chosen) < count else "all units"
     ax.set(xlabel=TIME, ylabel="state s", title=f"{title} ({shown})" if title else "")
     return traces
 

@@ -25,10 +25,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
-from ..aliases import Drive, Inputs, Layers, Scalar, State, Time
-from ..field import AbstractEnergy, AbstractField, concrete_array, is_concrete
+from ..aliases import Drive, Inputs, Layers, Scalar, Time
+from ..field import (
+    AbstractEnergy,
+    AbstractField,
+    AbstractWrapper,
+    concrete_array,
+    is_concrete,
+)
 from .leaky import LayeredLeakyIntegrator
 
 Energies = Float[Array, " L"]
@@ -56,7 +62,7 @@ def downhill(energies: Callable[[Layers, Drive], Energies], state: Layers, drive
     return jax.tree.map(jnp.negative, slopes)
 
 
-class Discounted(AbstractLayeredEnergy):
+class Discounted(AbstractLayeredEnergy, AbstractWrapper):
     """A layered energy whose feedback from each layer to the one below is γ times as strong.
 
     `discounted` makes one. **Fields:** `field`; `gamma` > 0, an array leaf. `energy` is E^γ, in
@@ -64,20 +70,12 @@ class Discounted(AbstractLayeredEnergy):
     E^γ + βC is stationary.
     """
 
-    field: AbstractLayeredEnergy
+    # fields are frozen, so narrowing the type is safe
+    field: AbstractLayeredEnergy  # pyright: ignore[reportIncompatibleVariableOverride]
     gamma: Scalar = eqx.field(converter=concrete_array)
 
     def __check_init__(self):
         _require_discount(self.gamma)
-
-    def shapes(self) -> tuple[PyTree, PyTree]:
-        return self.field.shapes()
-
-    def drive(self, inputs: Inputs, /) -> Drive:
-        return self.field.drive(inputs)
-
-    def layers(self, state: State, /) -> tuple[Array, ...]:
-        return self.field.layers(state)
 
     def energies(self, state: Layers, drive: Drive, /) -> Energies:
         terms = self.field.energies(state, drive)

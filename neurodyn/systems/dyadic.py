@@ -30,7 +30,14 @@ from ..aliases import Layers, Scalar, State, Time
 from ..cost import AbstractCost
 from ..field import AbstractField, AbstractNudged, concrete_array, is_concrete
 from .dyadic_weights import require_share, w_lambda
-from .leaky import LayeredLeakyIntegrator, Weights, as_matrices, as_matrix, units_of
+from .leaky import (
+    LayeredLeakyIntegrator,
+    Weights,
+    as_matrices,
+    as_matrix,
+    require_chained,
+    units_of,
+)
 
 Activities = tuple[State, State]
 """(s⁺, s⁻), each an array of units or a tuple of layers."""
@@ -166,13 +173,7 @@ class LayeredDyadic(AbstractField):
             raise ValueError("forward must hold one or more matrices, each with some entries.")
         if len({w.dtype for w in self.forward}) > 1:
             raise ValueError("forward must have one dtype: cast its matrices.")
-        for k in range(1, len(self.forward)):
-            before, here = self.forward[k - 1].shape, self.forward[k].shape
-            if here[1] != before[0]:
-                raise ValueError(
-                    f"forward[{k}] has shape {here}, but layer {k} has {before[0]} units by "
-                    f"forward[{k - 1}]: it needs {before[0]} columns."
-                )
+        require_chained("forward", self.forward)
         _require_activation(self.activation)
         require_share("lam", self.lam)
         require_share("alpha", self.alpha)

@@ -26,7 +26,14 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from ..activation import Activation, tanh
 from ..aliases import Layers, Scalar, State, Time
 from ..field import AbstractEnergy, is_concrete
-from .leaky import LayeredLeakyIntegrator, Weights, as_matrices, as_matrix, units_of
+from .leaky import (
+    LayeredLeakyIntegrator,
+    Weights,
+    as_matrices,
+    as_matrix,
+    require_chained,
+    units_of,
+)
 
 Variables = Literal["preactivation", "rate"]
 Inputs = Float[Array, "_"] | tuple[Float[Array, "_"], Float[Array, "_"]]
@@ -238,13 +245,7 @@ class LayeredHopfield(AbstractEnergy):
             raise ValueError("weights must hold at least one matrix, and none without entries.")
         if len({w.dtype for w in self.weights}) > 1:
             raise ValueError("weights must all have one dtype: cast them.")
-        for k in range(1, len(self.weights)):
-            units, found = len(self.weights[k - 1]), self.weights[k].shape
-            if found[1] != units:
-                raise ValueError(
-                    f"weights[{k}] has shape {found}, but layer {k} has {units} units by "
-                    f"weights[{k - 1}]: it needs {units} columns."
-                )
+        require_chained("weights", self.weights)
 
     @staticmethod
     def init(

@@ -41,6 +41,17 @@ def as_matrices(weights: Sequence) -> Weights:
     return tuple(as_matrix(w) for w in weights)
 
 
+def require_chained(name: str, weights: Weights) -> None:
+    """Refuse layers of which one does not take the units that the one below has."""
+    for k in range(1, len(weights)):
+        units, found = len(weights[k - 1]), weights[k].shape
+        if found[1] != units:
+            raise ValueError(
+                f"{name}[{k}] has shape {found}, but layer {k} has {units} units by "
+                f"{name}[{k - 1}]: it needs {units} columns."
+            )
+
+
 def units_of(size: int, dtype) -> jax.ShapeDtypeStruct:
     """The shape and dtype of a layer of `size` units."""
     return jax.ShapeDtypeStruct((size,), dtype)
@@ -108,13 +119,9 @@ class LayeredLeakyIntegrator(AbstractField):
             raise TypeError(f"activation is {self.activation!r}: give a function, as nd.tanh.")
         if len({w.dtype for w in (*self.forward, *self.feedback)}) > 1:
             raise ValueError("forward and feedback must all have one dtype: cast them.")
+        require_chained("forward", self.forward)
         for k in range(1, len(self.forward)):
-            before, here = self.forward[k - 1], self.forward[k]
-            if here.shape[1] != before.shape[0]:
-                raise ValueError(
-                    f"forward[{k}] has shape {here.shape}, but layer {k} has {before.shape[0]} "
-                    f"units by forward[{k - 1}]: it needs {before.shape[0]} columns."
-                )
+            here = self.forward[k]
             if self.feedback[k - 1].shape != here.shape[::-1]:
                 raise ValueError(
                     f"feedback[{k - 1}] has shape {self.feedback[k - 1].shape}, but it leads from "

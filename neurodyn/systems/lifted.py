@@ -41,7 +41,7 @@ from ..activation import Activation, hard_sigmoid, identity, relu, tanh
 from ..aliases import Layers, Scalar, State, Time
 from ..field import AbstractField, Nudged, Projected
 from .discounted import AbstractLayeredEnergy, Discounted, Energies, downhill
-from .leaky import LayeredLeakyIntegrator, Weights, as_matrices
+from .leaky import LayeredLeakyIntegrator, Weights, as_matrices, require_chained
 
 Kind = Literal["mac", "predictive", "lrrn"]
 KINDS = ("mac", "predictive", "lrrn")
@@ -91,13 +91,7 @@ class LiftedNet(AbstractLayeredEnergy):
             raise ValueError("forward must hold at least one matrix, and each some entries.")
         if len({w.dtype for w in (*self.forward, *self.reconstruction)}) > 1:
             raise ValueError("forward and reconstruction must all have one dtype: cast them.")
-        for k in range(1, len(self.forward)):
-            units, found = self.forward[k - 1].shape[0], self.forward[k].shape
-            if found[1] != units:
-                raise ValueError(
-                    f"forward[{k}] has shape {found}, but layer {k} has {units} units by "
-                    f"forward[{k - 1}]: it needs {units} columns."
-                )
+        require_chained("forward", self.forward)
         found = [r.shape for r in self.reconstruction]
         wanted = [w.shape[::-1] for w in self.forward]
         if found and found != wanted:
