@@ -90,6 +90,31 @@ def load(
     return Dataset(name, images, labels[:wanted].astype(np.int64), 10, shape)
 
 
+def require_sound(dataset: Dataset, name: str = "dataset") -> None:
+    """Refuse images or labels that cannot be learnt from, whoever made them.
+
+    Raises `TypeError` for anything but a `Dataset` and labels that are not whole numbers, and
+    `ValueError` for shapes that do not fit, NaN or infinite pixels and labels out of range.
+    """
+    if not isinstance(dataset, Dataset):
+        raise TypeError(f"{name} is a {type(dataset).__name__}: give a neurodyn.data.Dataset.")
+    images, labels = np.asarray(dataset.images), np.asarray(dataset.labels)
+    if images.ndim != 2 or labels.shape != images.shape[:1] or not images.size:
+        raise ValueError(
+            f"{name} has images of shape {images.shape} and labels of shape {labels.shape}: they "
+            "must be (samples, pixels) and (samples,)."
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(f"{name} has labels of dtype {labels.dtype}: give whole numbers.")
+    if labels.min() < 0 or labels.max() >= dataset.classes:
+        raise ValueError(
+            f"{name} has labels from {labels.min()} to {labels.max()}: with {dataset.classes} "
+            f"classes they must be 0 to {dataset.classes - 1}."
+        )
+    if not np.isfinite(images).all():
+        raise ValueError(f"{name} has images with NaN or infinite pixels: clean them first.")
+
+
 def _digits(split: Split):
     from sklearn.datasets import load_digits  # more than a second to import, so only when asked
 

@@ -55,6 +55,26 @@ def _layers(state: Any, dims: tuple[str, ...]) -> dict[str, xr.Variable]:
     }
 
 
+def _provenance(kind: str, config: dict[str, Any]) -> dict[str, str]:
+    return {
+        "kind": kind,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": json.dumps(versions()),
+        "config": json.dumps(config, default=float),
+    }
+
+
+def history_dataset(rows: list[dict[str, float]], **config: Any) -> xr.Dataset:
+    """The rows of a training run by epoch, with its provenance in the attributes.
+
+    What a row does not have is NaN there. `config` is anything that JSON can hold.
+    """
+    names = [name for name in dict.fromkeys(n for row in rows for n in row) if name != "epoch"]
+    data = {n: ("epoch", np.array([row.get(n, np.nan) for row in rows], float)) for n in names}
+    epochs = np.array([row["epoch"] for row in rows], np.int64)
+    return xr.Dataset(data, {"epoch": epochs}, _provenance("History", config))
+
+
 def to_dataset(result: Settled | Trajectory, **config: Any) -> xr.Dataset:
     """`result` as an xarray dataset with its provenance in the attributes.
 
@@ -75,10 +95,7 @@ def to_dataset(result: Settled | Trajectory, **config: Any) -> xr.Dataset:
     data["verdict"] = _codes(result.verdict, dims)
     labels, counts = np.unique(names, return_counts=True)
     attrs = {
-        "kind": type(result).__name__,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": json.dumps(versions()),
-        "config": json.dumps(config, default=float),
+        **_provenance(type(result).__name__, config),
         "verdict_counts": json.dumps(dict(zip(labels.tolist(), counts.tolist(), strict=True))),
         "time_unit": "leak time constant",
     }

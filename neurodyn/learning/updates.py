@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
@@ -23,6 +24,7 @@ from ..field import AbstractField
 from .learner import AbstractLearner, Batch
 
 Order = Int[Array, "updates batch"]
+Column = Float[Array | np.ndarray, "*runs updates"]
 
 
 class Progress(eqx.Module):
@@ -36,10 +38,10 @@ class Progress(eqx.Module):
 class Tally(NamedTuple):
     """What each update told: see `Step`; `size` is the largest entry of the change."""
 
-    loss: Float[Array, "*runs updates"]
-    wrong: Float[Array, "*runs updates"]
-    settled: Float[Array, "*runs updates"]
-    size: Float[Array, "*runs updates"]
+    loss: Column
+    wrong: Column
+    settled: Column
+    size: Column
 
 
 def begin(
@@ -140,7 +142,7 @@ def error_rate(
     count = jnp.sum(jax.lax.map(wrong, stacked)) if whole else jnp.zeros((), int)
     if whole < len(images):
         count += wrong((images[whole:], targets[whole:]))
-    return count / len(images)
+    return count.astype(images.dtype) / len(images)
 
 
 def by_layer(rates: Sequence[float]) -> optax.GradientTransformation:
