@@ -70,6 +70,9 @@ from .learning.matrices import concordant_channel as concordant_channel
 from .learning.matrices import redrawn_channel as redrawn_channel
 from .learning.matrices import sparse_channel as sparse_channel
 from .learning.matrices import transposed_channel as transposed_channel
+from .learning.recipes import RECIPES as RECIPES
+from .learning.recipes import Recipe as Recipe
+from .learning.recipes import recipe as recipe
 from .learning.target import decoder_change as decoder_change
 from .learning.target import target_change as target_change
 from .learning.target import target_losses as target_losses

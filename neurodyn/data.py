@@ -90,7 +90,7 @@ def load(
     return Dataset(name, images, labels[:wanted].astype(np.int64), 10, shape)
 
 
-def require_sound(dataset: Dataset, name: str = "dataset") -> None:
+def require_sound(dataset: Any, name: str = "dataset") -> None:
     """Refuse images or labels that cannot be learnt from, whoever made them.
 
     Raises `TypeError` for anything but a `Dataset` and labels that are not whole numbers, and

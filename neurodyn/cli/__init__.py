@@ -12,11 +12,13 @@ from .compare import Compare
 from .demo import Demo
 from .portrait import Portrait
 from .settle import Settle
+from .train import Train
 
 Command = (
     Annotated[Settle, tyro.conf.subcommand("settle")]
     | Annotated[Portrait, tyro.conf.subcommand("portrait")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Check, tyro.conf.subcommand("check")]
 )

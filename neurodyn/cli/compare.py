@@ -18,7 +18,7 @@ from ..comparison import Bench, compare_pathway, ladder
 from ..cost import SquaredError
 from ..files import writable
 from ..settle import NotSettledError
-from . import rules_rows, rules_table
+from . import networks, rules_rows, rules_table
 from .rules_rows import Row, degrees
 from .rules_table import FEED_FORWARD, WITHOUT_BETA, Drawing, Pair
 from .settle import parse_sizes, require_seed, strict
@@ -102,7 +102,7 @@ class Comparisons:
         sizes = parse_sizes(config.sizes)
         require_seed(config.seed)
         images = data.load(config.data, samples=config.samples, path=config.data_path)
-        _require_ends(sizes, images)
+        networks.require_ends(sizes, images)
         self.drawing = Drawing(sizes, config.activation, config.seed)
         self.x, self.y = jnp.asarray(images.images), jnp.asarray(images.targets())
         self.limits: dict[str, float] = {"tol": config.tol, "max_time": config.max_time}
@@ -196,15 +196,6 @@ class Comparisons:
 def _words(words: Sequence[str]) -> list[str]:
     """The names in `words`, whether separated by spaces or commas."""
     return [name for word in words for name in word.split(",") if name]
-
-
-def _require_ends(sizes: tuple[int, ...], images: data.Dataset) -> None:
-    ends, wanted = (sizes[0], sizes[-1]), (images.images.shape[1], images.classes)
-    if ends != wanted:
-        raise ValueError(
-            f"sizes starts with {ends[0]} and ends with {ends[1]}, but {images.name} has "
-            f"{wanted[0]} pixels and {wanted[1]} classes: write --sizes {wanted[0]},…,{wanted[1]}"
-        )
 
 
 def _require_beta(beta: float, tol: float, rules: set[str]) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..activation import activation_named
+from ..data import Dataset
 from ..field import AbstractField, Projected
 from ..naming import closest
 from ..systems.catalogue import NETWORKS, Network
@@ -46,6 +47,16 @@ def network(
     if not isinstance(field, LayeredLeakyIntegrator):
         raise ValueError(f"flow projected is for leaky: {system} keeps to the flow of its own.")
     return Projected(field)
+
+
+def require_ends(sizes: tuple[int, ...], images: Dataset) -> None:
+    """Refuse sizes that do not start with the pixels and end with the classes of `images`."""
+    ends, wanted = (sizes[0], sizes[-1]), (images.images.shape[1], images.classes)
+    if ends != wanted:
+        raise ValueError(
+            f"sizes starts with {ends[0]} and ends with {ends[1]}, but {images.name} has "
+            f"{wanted[0]} pixels and {wanted[1]} classes: write --sizes {wanted[0]},…,{wanted[1]}"
+        )
 
 
 def named(system: str) -> Network:

@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 from ..aliases import Scalar
 from ..cost import AbstractCost
 from ..field import AbstractField
-from ..settle import AbstractMethod, settle
+from ..settle import AbstractMethod, Settled, settle
 from ..systems.pathway import Pathway
 from .channel import Channel
 from .contrast import contrast
@@ -145,12 +145,14 @@ class FeedbackLearner(AbstractLearner):
     **Fields:** `channel`, what happens to the errors on the way; `matrices`, what is done to the
     channel's matrices before each change: "kept", "redrawn" [004 Sec 4.2, item 1], with the mean
     `mean` in units of their standard deviation, or "transposed", which makes SBP of skipped
-    feedback.
+    feedback; `tol`, to which the signals settle by `Relax` [000 Algorithm 2], or None for the sweep
+    from the top down that they settle to [000 Algorithm 1].
     """
 
     channel: Channel = Channel()
     matrices: str = "kept"
     mean: Any = 0.0
+    tol: float | None = None
 
     def __check_init__(self):
         if self.matrices not in ("kept", "redrawn", "transposed"):
@@ -164,8 +166,9 @@ class FeedbackLearner(AbstractLearner):
             net = redrawn_channel(net, draw, mean=self.mean)
         elif self.matrices == "transposed":
             net = transposed_channel(net)
-        change = feedback_change(net, x, y, channel=self.channel, key=drop)
-        return net, _told_of_path(net, change, x, y)
+        signals = None if self.tol is None else settle(net, (x, y), tol=self.tol)
+        change = feedback_change(net, x, y, channel=self.channel, key=drop, signals=signals)
+        return net, _told_of_path(net, change, x, y, signals)
 
     def outputs(self, net: Any, x: Batch) -> Answers:
         return _fed_forward(net, x)
@@ -273,13 +276,17 @@ def _fed_forward(path: Pathway, x: Batch) -> Answers:
     return outputs, jnp.ones(len(x), bool)
 
 
-def _told_of_path(path: Pathway, change: PyTree, x: Batch, y: Batch) -> Step:
+def _told_of_path(
+    path: Pathway, change: PyTree, x: Batch, y: Batch, signals: Settled | None = None
+) -> Step:
     outputs, ok = _fed_forward(path, x)
-    return _told(change, outputs, y, jax.vmap(path.cost)(outputs, y), ok, ok)
+    used = ok if signals is None else signals.ok
+    return _told(change, outputs, y, jax.vmap(path.cost)(outputs, y), ok, used)
 
 
 def _told(change: PyTree, outputs: Array, y: Batch, costs: Array, ok: Array, used: Array) -> Step:
     right = (jnp.argmax(outputs, axis=1) == jnp.argmax(y, axis=1)) & ok
-    loss = jnp.sum(jnp.where(used, costs, 0)) / jnp.sum(used)  # 0/0, NaN, where none settled
-    dtype = loss.dtype
+    dtype = costs.dtype
+    total = jnp.sum(jnp.where(used, costs, 0))
+    loss = total / jnp.sum(used, dtype=dtype)  # 0/0, NaN, where none settled
     return Step(change, loss, 1 - jnp.mean(right, dtype=dtype), jnp.mean(used, dtype=dtype))

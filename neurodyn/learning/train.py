@@ -83,9 +83,9 @@ class Job(NamedTuple):
 
 
 def train(
-    net: AbstractField,
-    learner: AbstractLearner,
-    dataset: Dataset,
+    net: Any,
+    learner: Any,
+    dataset: Any,
     *,
     optimiser: optax.GradientTransformation,
     epochs: int,
@@ -263,7 +263,7 @@ def require_counts(**counts: int) -> None:
             raise ValueError(f"{name} is {count}: give a positive whole number.")
 
 
-def _dtype(net: AbstractField, learner: AbstractLearner) -> Any:
+def _dtype(net: Any, learner: Any) -> Any:
     if not isinstance(learner, AbstractLearner):
         raise TypeError(f"learner is a {type(learner).__name__}: give an AbstractLearner.")
     arrays = jax.tree.leaves(eqx.filter(net, is_synapse))
@@ -272,7 +272,7 @@ def _dtype(net: AbstractField, learner: AbstractLearner) -> Any:
     return arrays[0].dtype
 
 
-def _samples(dataset: Dataset, name: str, dtype: Any) -> Samples:
+def _samples(dataset: Any, name: str, dtype: Any) -> Samples:
     require_sound(dataset, name)
     return Samples(jnp.asarray(dataset.images, dtype), jnp.asarray(dataset.targets(), dtype))
 

@@ -23,6 +23,7 @@ from ..aliases import Scalar
 from ..field import AbstractField
 from .learner import AbstractLearner, Batch
 
+Samples = Float[Array, "samples _"]
 Order = Int[Array, "updates batch"]
 Column = Float[Array | np.ndarray, "*runs updates"]
 
@@ -64,8 +65,8 @@ def advance(
     progress: Progress,
     learner: AbstractLearner,
     optimiser: optax.GradientTransformation,
-    images: Batch,
-    targets: Batch,
+    images: Samples,
+    targets: Samples,
     order: Order,
     key: PRNGKeyArray,
 ) -> tuple[Progress, Tally]:
@@ -124,7 +125,7 @@ def shuffled(key: PRNGKeyArray, samples: int, batch: int) -> Order:
 
 @eqx.filter_jit
 def error_rate(
-    learner: AbstractLearner, net: Any, images: Batch, targets: Batch, batch: int = 1000
+    learner: AbstractLearner, net: Any, images: Samples, targets: Samples, batch: int = 1000
 ) -> Scalar:
     """The share of the samples whose largest output is not that of the target.
 
