@@ -8,7 +8,8 @@
         with report.figure((7, 3)) as figure:
             figure.subplots().plot([0, 1])
 
-At the end the table is printed, and ID.json and the figure are written, each whole or not at all.
+At the end the table is printed, and ID.json, the figure and the page of all results are written,
+each whole or not at all.
 Importing this file switches JAX to float64.
 """
 
@@ -26,6 +27,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import summary
 from rich.console import Console
 from rich.table import Table
 
@@ -53,13 +55,15 @@ class Statement:
     """One published statement, what we found, and whether that is what was published.
 
     A statement of our own, which no paper makes, is "measured". `why` is the reason where the
-    published one is not reached, or what it needs.
+    published one is not reached, or what it needs; `difference`, ours minus the published number,
+    where there is one.
     """
 
     published: str
     ours: str
     verdict: str
     why: str = ""
+    difference: str = ""
 
 
 @dataclasses.dataclass
@@ -75,10 +79,12 @@ class Report:
     numbers: dict[str, Any] = dataclasses.field(default_factory=dict)
     statements: list[Statement] = dataclasses.field(default_factory=list)
 
-    def state(self, published: str, *, ours: str, reached: bool, why: str = "") -> None:
+    def state(
+        self, published: str, *, ours: str, reached: bool, why: str = "", difference: str = ""
+    ) -> None:
         """Add a published statement and what became of it."""
         verdict = REACHED if reached else NOT_REACHED
-        self.statements.append(Statement(published, ours, verdict, why))
+        self.statements.append(Statement(published, ours, verdict, why, difference))
 
     def measure(self, what: str, *, ours: str, why: str = "") -> None:
         """Add a finding of our own."""
@@ -152,6 +158,8 @@ def analysis(name: str, source: str, published: str, options: Options) -> Iterat
     report = Report(name, source, published, options)
     yield report
     report.write(time.perf_counter() - started)
+    if options.out is None:
+        summary.write()
     Console().print(report.table())
 
 

@@ -11,6 +11,7 @@ from .check import Check
 from .compare import Compare
 from .demo import Demo
 from .portrait import Portrait
+from .reproduce import Reproduce
 from .settle import Settle
 from .train import Train
 
@@ -19,6 +20,7 @@ Command = (
     | Annotated[Portrait, tyro.conf.subcommand("portrait")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Check, tyro.conf.subcommand("check")]
 )
