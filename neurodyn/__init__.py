@@ -103,6 +103,7 @@ from .settle import Settled as Settled
 from .settle import residual as residual
 from .settle import residuals_along as residuals_along
 from .settle import settle as settle
+from .sweep import Sweep as Sweep
 from .systems.asynchronous import random_updates as random_updates
 from .systems.chain import ChainFlow as ChainFlow
 from .systems.chain import PowerChainFlow as PowerChainFlow

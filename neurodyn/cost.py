@@ -24,6 +24,11 @@ class AbstractCost(eqx.Module):
 
     units: eqx.AbstractVar[tuple[int, ...] | None]
 
+    @property
+    def curvature(self) -> float | None:
+        """The middle of the range that the second derivatives by the output lie in, if known."""
+        return None
+
     @abc.abstractmethod
     def __call__(self, state: State, target: Float[Array, " out"]) -> Scalar:
         """The cost of one sample, a scalar."""
@@ -51,6 +56,10 @@ class SquaredError(AbstractCost):
     def __call__(self, state: State, target: Float[Array, " out"]) -> Scalar:
         return jnp.sum((target - self.output(state)) ** 2) / 2
 
+    @property
+    def curvature(self) -> float | None:
+        return 1.0
+
 
 class SoftmaxCrossEntropy(AbstractCost):
     """C = −Σ y_i log softmax(output)_i, for targets y ≥ 0 that sum to one."""
@@ -59,6 +68,10 @@ class SoftmaxCrossEntropy(AbstractCost):
 
     def __call__(self, state: State, target: Float[Array, " out"]) -> Scalar:
         return -jnp.sum(target * jax.nn.log_softmax(self.output(state)))
+
+    @property
+    def curvature(self) -> float | None:
+        return 0.25  # of diag(p) − ppᵀ, whose eigenvalues lie in [0, ½]
 
 
 class LogisticCrossEntropy(AbstractCost):
@@ -73,6 +86,10 @@ class LogisticCrossEntropy(AbstractCost):
         output = self.output(state)
         log_on, log_off = jax.nn.log_sigmoid(output), jax.nn.log_sigmoid(-output)
         return -jnp.sum(target * log_on + (1 - target) * log_off)
+
+    @property
+    def curvature(self) -> float | None:
+        return 0.125  # of σ(1 − σ), in [0, ¼]
 
 
 class RateCost(AbstractCost):

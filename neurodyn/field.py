@@ -47,6 +47,22 @@ class AbstractField(eqx.Module):
         """
         return self.flow(t, state, drive)
 
+    def leak(self) -> State | None:
+        """λ > 0, where the flow of each layer is F(the other layers) − λ · itself.
+
+        A tree like the state, one number for a layer or one for each unit; None, the default, where
+        the flow is not known to be of that form. `Sweep` divides by it.
+        """
+        return None
+
+    def balanced(self, t: Time, state: State, drive: Drive, /) -> State:
+        """Where each layer would rest if the others stood still: s + μ/λ, for fields with a `leak`.
+
+        Only nearer to it where a layer also feels itself through a cost that is not quadratic.
+        """
+        mu = self.flow(t, state, drive)
+        return jax.tree.map(lambda s, m, rate: s + m / rate, state, mu, self.leak())
+
     def layers(self, state: State, /) -> tuple[Array, ...]:
         """The activity of each layer, for people to look at: the leaves of the state by default."""
         return tuple(jax.tree.leaves(state))
@@ -57,6 +73,10 @@ class AbstractField(eqx.Module):
         The state itself by default; rates or mean activities where the state holds something else.
         """
         return state
+
+    def read_slope(self) -> float:
+        """The middle of the slopes by which what is read follows the state: 1 by default."""
+        return 1.0
 
     def nudged(self, cost: AbstractCost, beta: Any) -> "AbstractField":
         """This field pulled towards a target by β; its inputs are (inputs, target)."""
@@ -98,6 +118,9 @@ class AbstractWrapper(AbstractField):
     def read(self, state: State, /) -> State:
         return self.field.read(state)
 
+    def read_slope(self) -> float:
+        return self.field.read_slope()
+
 
 def largest(tree: PyTree) -> Scalar:
     """The largest absolute entry of all leaves; NaN where any entry is NaN."""
@@ -112,6 +135,11 @@ def is_concrete(leaf: Any) -> bool:
 def like(tree: PyTree) -> PyTree:
     """The shapes and dtypes of the leaves of `tree`."""
     return jax.eval_shape(lambda leaves: leaves, tree)
+
+
+def unit_leak(field: AbstractField) -> State:
+    """The leak of a field whose layers all have λ = 1."""
+    return jax.tree.map(lambda s: jnp.ones((), s.dtype), field.shapes()[0])
 
 
 def concrete_array(number: Any) -> Array:
@@ -149,6 +177,23 @@ class AbstractNudged(AbstractWrapper):
     def drive(self, inputs: tuple[Inputs, Float[Array, " out"]], /) -> Drive:
         x, target = inputs
         return self.field.drive(x), target
+
+    def leak(self) -> State | None:
+        """That of the field, and β times the curvature of the cost at the units that it reads.
+
+        NaN where a nudge undoes the leak, since units without one run away.
+        """
+        leak, curvature, slope = self.field.leak(), self.cost.curvature, self.read_slope()
+        if leak is None or curvature is None or not np.isfinite(slope):
+            return None
+        *others, last = jax.tree.leaves(leak)
+        size = jax.tree.leaves(self.shapes()[0])[-1]
+        read = slice(None) if self.cost.units is None else jnp.asarray(self.cost.units)
+        pull = self.beta.astype(size.dtype) * curvature * slope
+        last = jnp.broadcast_to(last, size.shape).at[read].add(pull)
+        return jax.tree.unflatten(
+            jax.tree.structure(leak), [*others, jnp.where(last > 0, last, jnp.nan)]
+        )
 
 
 class Nudged(AbstractNudged):
@@ -222,6 +267,13 @@ class Projected(AbstractWrapper):
         # of ε = 1, whatever ε: the flow itself is no larger than (upper − lower)/ε anywhere
         return self._projected(state, self.field.defect(t, state, drive), 1.0)
 
+    def leak(self) -> State | None:
+        return self.field.leak()
+
+    def balanced(self, t: Time, state: State, drive: Drive, /) -> State:
+        inside = self.field.balanced(t, state, drive)
+        return jax.tree.map(lambda s: jnp.clip(s, self.lower, self.upper), inside)
+
     def _projected(self, state: State, mu: State, epsilon: float) -> State:
         return jax.tree.map(
             lambda s, m: (jnp.clip(s + epsilon * m, self.lower, self.upper) - s) / epsilon,
@@ -261,6 +313,12 @@ class Scaled(AbstractWrapper):
 
     def defect(self, t: Time, state: State, drive: Drive, /) -> State:
         return self.field.defect(t, state, drive)
+
+    def leak(self) -> State | None:
+        return self.field.leak()
+
+    def balanced(self, t: Time, state: State, drive: Drive, /) -> State:
+        return self.field.balanced(t, state, drive)
 
     def flow(self, t: Time, state: State, drive: Drive, /) -> State:
         mu = self.field.flow(t, state, drive)

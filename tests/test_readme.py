@@ -42,6 +42,7 @@ def test_readme_code_runs_and_prints_what_it_says(capsys, monkeypatch, tmp_path)
         assert promise in printed
     assert "stable (1.88448827760183, 0.530648034209362)" in printed and "\n2\n" in printed
     assert "stable_focus" in printed and (tmp_path / "free.nc").is_file()
+    assert names["run"].history[-1]["test_error"] < 0.2 and "\nTrue\n" in printed
     assert "59.3" in printed and "\n1.0\n" in printed  # angle of ep, cosine of the exact nudge
     for name in ("adjoint", "through_time"):
         gradient = getattr(names[name], "weights", names[name])

@@ -28,6 +28,7 @@ ORDER = [
     "settle",
     "record",
     "polish",
+    "sweep",
     "certificates",
     "systems",
     "alignment",

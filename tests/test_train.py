@@ -130,7 +130,9 @@ def test_error_rate_counts_each_sample_whatever_the_batch():
 def test_a_run_learns_and_tells_of_every_epoch():
     moments = []
     test = data.load("digits", split="test", samples=100)
-    done = run(validation=100, test=test, probe=20, watch=moments.append, epochs=8)
+    look = {"look": lambda net: {"norm": float(jnp.linalg.norm(net.weights[0]))}}
+    done = run(validation=100, test=test, probe=20, watch=moments.append, epochs=8, **look)
+    assert done.history[-1]["norm"] == pytest.approx(np.linalg.norm(done.net.weights[0]))
     first, *_, last = done.history
     assert [row["epoch"] for row in done.history] == list(range(1, 9))
     assert last["train_error"] < 0.1 < first["train_error"]

@@ -68,6 +68,9 @@ class AdjointFlow(AbstractField):
         _, pullback = jax.vjp(lambda s: self.field.flow(t, s, drive), state)
         return pullback, jax.grad(lambda s: self.cost(self.field.read(s), y))(state)
 
+    def leak(self) -> State | None:
+        return self.field.leak()  # the blocks on the diagonal of Jᵀ are those of J
+
     def flow(self, t: Time, state: State, drive: Drive, /) -> State:
         pullback, slope = drive
         (back,) = pullback(state)

@@ -144,6 +144,10 @@ class Response(AbstractField):
         x, target, free = inputs
         return self.pulled.drive((x, target)), free
 
+    def leak(self) -> State | None:
+        nudged = self.pulled  # a projection or time constants around it would change the leak
+        return nudged.field.leak() if isinstance(nudged, AbstractNudged) else None
+
     def flow(self, t: Time, state: State, drive: Drive, /) -> State:
         inner, free = drive
 

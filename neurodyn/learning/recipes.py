@@ -14,6 +14,8 @@ from ..activation import Activation
 from ..cost import SoftmaxCrossEntropy, SquaredError
 from ..field import AbstractField
 from ..naming import closest
+from ..settle import AbstractMethod
+from ..sweep import Sweep
 from ..systems.catalogue import NETWORKS
 from ..systems.pathway import Pathway
 from .channel import Channel
@@ -77,15 +79,15 @@ class Recipe(NamedTuple):
         return self.teach(beta=self.beta if beta is None else beta, tol=tol, **settling)
 
 
-def _contrast(rule: str) -> Teach:
+def _contrast(rule: str, method: AbstractMethod | None = None) -> Teach:
     def teach(beta: float | None, tol: float, **settling: Any) -> AbstractLearner:
-        return ContrastLearner(rule, SquaredError(), tol, beta, **settling)
+        return ContrastLearner(rule, SquaredError(), tol, beta, **({"method": method} | settling))
 
     return teach
 
 
 def _gradient(beta: float | None, tol: float, **settling: Any) -> AbstractLearner:
-    return GradientLearner(SquaredError(), tol, **settling)
+    return GradientLearner(SquaredError(), tol, **({"method": Sweep()} | settling))
 
 
 def _feedback(settles: bool = False, adaptive: bool = False, matrices: str = "kept") -> Teach:
@@ -103,7 +105,7 @@ def _target(rule: str, **decoder: Any) -> Teach:
     return teach
 
 
-_LEAKY, _HOPFIELD, _BACK = "leaky", "hopfield", "backprop"
+_CLIPPED, _HOPFIELD, _BACK = "projected", "hopfield", "backprop"
 _RANDOM, _SKIPPED = "random-feedback", "skipped-feedback"
 _TARGET, _DIFFERENCE = "target-propagation", "difference-target-propagation"
 
@@ -146,20 +148,27 @@ RECIPES: dict[str, Recipe] = {
     "fw-dtp": Recipe(
         "the same, decoders stay random", "002 Sec 4", _DIFFERENCE, 0.2, 0.1, _target("fw-dtp")
     ),
-    "vfep": Recipe("nudged against free, untied", "003 Eq 16", _LEAKY, 0.1, 1.0, _contrast("ep")),
-    "nu": Recipe("the limit β → 0 of that", "003 Eq 33", _LEAKY, 0.1, None, _contrast("nu")),
+    "vfep": Recipe(
+        "nudged against free, untied", "003 Eq 16", _CLIPPED, 0.1, 1.0, _contrast("ep", Sweep())
+    ),
+    "nu": Recipe("the limit β → 0 of that", "003 Eq 33", _CLIPPED, 0.1, None, _contrast("nu")),
     "exact-nudge": Recipe(
         "a nudge that transposes ∂μ/∂s",
         "see ExactNudge",
-        _LEAKY,
+        _CLIPPED,
         0.1,
         1.0,
-        _contrast("exact-nudge"),
+        _contrast("exact-nudge", Sweep()),
     ),
     "exact-nudge-centred": Recipe(
-        "the same by β against −β", "", _LEAKY, 0.1, 0.1, _contrast("exact-nudge-centred")
+        "the same by β against −β",
+        "",
+        _CLIPPED,
+        0.1,
+        0.1,
+        _contrast("exact-nudge-centred", Sweep()),
     ),
-    "gradient": Recipe("the exact gradient", "003 Cor 7", _LEAKY, 0.1, None, _gradient),
+    "gradient": Recipe("the exact gradient", "003 Cor 7", _CLIPPED, 0.1, None, _gradient),
     "ep": Recipe("nudged against free, tied", "001 Eq 3.11", _HOPFIELD, 0.1, 0.5, _contrast("ep")),
     "ep-centred": Recipe(
         "the same by β against −β", "001 Eq 3.11", _HOPFIELD, 0.1, 0.2, _contrast("ep-centred")

@@ -71,6 +71,7 @@ class Job(NamedTuple):
     training: Samples
     judged: dict[str, Samples]
     probe: Samples | None
+    look: Callable[[Any], dict[str, float]] | None
     batch: int
     every: int
     shuffling: PRNGKeyArray
@@ -94,6 +95,7 @@ def train(
     validation: int = 0,
     test: Dataset | None = None,
     probe: int = 0,
+    look: Callable[[Any], dict[str, float]] | None = None,
     out: Any = None,
     resume: bool = False,
     every: int = 50,
@@ -106,7 +108,7 @@ def train(
     `batch`: samples that fill no batch wait for the next shuffle. `validation`, how many samples,
     drawn by `seed`, are held back and judged after each epoch; `test`, a further dataset that is
     judged so; `probe`, of how many samples the change is held against the exact gradient after
-    each epoch. `out`, a folder for checkpoints and metrics, which must be new, unless `resume`:
+    each epoch; `look`, a function of the net whose numbers are put into the row as well. `out`, a folder for checkpoints and metrics, which must be new, unless `resume`:
     then the run in it goes on, up to `epochs`. `every`, how many updates make one compiled loop:
     after each the run can be stopped, and `watch` is called with a `Moment`. `config` is noted in
     the metrics, as JSON.
@@ -139,6 +141,7 @@ def train(
         training,
         {name: samples for name, samples in judged.items() if samples is not None},
         _probe(training, probe),
+        look,
         batch,
         every,
         shuffling,
@@ -204,6 +207,8 @@ def _epoch_over(job: Job, position: Position, folder: RunFolder | None) -> Posit
     row |= {name: float(error_rate(job.learner, net, *s)) for name, s in job.judged.items()}
     if job.probe is not None:
         row["cosine"] = cosine(job.learner, net, *job.probe, job.drawing)
+    if job.look is not None:
+        row |= job.look(net)
     row["seconds"] = position.seconds + time.perf_counter() - began
     empty = Tally(*(np.full_like(column, np.nan) for column in position.tally))
     position = Position(position.progress, empty, [*position.history, row], 0.0)

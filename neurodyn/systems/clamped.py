@@ -47,6 +47,13 @@ class Clamped(AbstractWrapper):
         inner, held = drive
         return self.clamp(self.field.defect(t, state, inner), held - self.output(state))
 
+    def leak(self) -> State | None:
+        return self.field.leak()
+
+    def balanced(self, t: Time, state: State, drive: Drive, /) -> State:
+        inner, held = drive
+        return self.clamp(self.field.balanced(t, state, inner), held)
+
     def output(self, state: State) -> Float[Array, " out"]:
         """The units of `state` that are held."""
         last = jax.tree.leaves(state)[-1]

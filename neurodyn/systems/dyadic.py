@@ -28,7 +28,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from ..activation import tanh
 from ..aliases import Layers, Scalar, State, Time
 from ..cost import AbstractCost
-from ..field import AbstractField, AbstractNudged, concrete_array, is_concrete
+from ..field import AbstractField, AbstractNudged, concrete_array, is_concrete, unit_leak
 from .dyadic_weights import require_share, w_lambda
 from .leaky import (
     LayeredLeakyIntegrator,
@@ -239,6 +239,9 @@ class LayeredDyadic(AbstractField):
     def drive(self, inputs: Float[Array, " n"], /) -> Float[Array, " m"]:
         return self.forward[0] @ inputs  # θ₀x, once
 
+    def leak(self) -> State:
+        return unit_leak(self)
+
     def flow(self, t: Time, state: Layers, drive: Float[Array, " m"], /) -> Layers:
         blocks, tie = self.forward[1:], (2 * self.lam - 1).astype(drive.dtype)
         means = self.layers(state)
@@ -286,6 +289,9 @@ class DyadicNudged(AbstractNudged):
         if not isinstance(self.field, Dyadic | LayeredDyadic):
             kind = type(self.field).__name__
             raise TypeError(f"field is {kind}: give dyads, or use Nudged for other fields.")
+
+    def leak(self) -> State | None:
+        return self.field.leak()  # the nudge bends u⁺ and u⁻ to opposite sides
 
     def flow(self, t: Time, state: State, drive: Any, /) -> State:
         inner, target = drive

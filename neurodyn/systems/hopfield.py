@@ -25,7 +25,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..activation import Activation, tanh
 from ..aliases import Layers, Scalar, State, Time
-from ..field import AbstractEnergy, is_concrete
+from ..field import AbstractEnergy, is_concrete, unit_leak
 from .leaky import (
     LayeredLeakyIntegrator,
     Weights,
@@ -275,6 +275,12 @@ class LayeredHopfield(AbstractEnergy):
 
     def drive(self, inputs: Float[Array, " n"], /) -> Float[Array, " m"]:
         return self.weights[0] @ inputs
+
+    def leak(self) -> State | None:
+        return unit_leak(self) if self.variables == "preactivation" else None
+
+    def read_slope(self) -> float:
+        return self.activation.slope_bound / 2  # of slopes from zero
 
     def flow(self, t: Time, state: Layers, drive: Float[Array, " m"], /) -> Layers:
         pairs = [_both(self.activation, self.variables, layer) for layer in state]

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from ..activation import tanh
-from ..aliases import Layers, Time
-from ..field import AbstractField
+from ..aliases import Layers, State, Time
+from ..field import AbstractField, unit_leak
 
 Weights = tuple[Float[Array, "_ _"], ...]
 
@@ -167,6 +167,9 @@ class LayeredLeakyIntegrator(AbstractField):
 
     def drive(self, inputs: Float[Array, " n"], /) -> Float[Array, " m"]:
         return self.forward[0] @ self.activation(inputs)  # W_23 ρ(x) of [003 Eq 8], once
+
+    def leak(self) -> State:
+        return unit_leak(self)
 
     def flow(self, t: Time, state: Layers, drive: Float[Array, " m"], /) -> Layers:
         rates = [self.activation(h) for h in state]

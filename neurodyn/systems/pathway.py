@@ -26,7 +26,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from ..activation import Activation, identity, tanh
 from ..aliases import Drive, Layers, Scalar, State, Time
 from ..cost import AbstractCost, SquaredError
-from ..field import AbstractField, concrete_array, is_concrete
+from ..field import AbstractField, concrete_array, is_concrete, unit_leak
 from .chain import require_feedback
 from .feedback import (
     ERRORS,
@@ -190,6 +190,9 @@ class Pathway(AbstractField):
 
     def drive(self, inputs: Sample, /) -> Drive:
         return self.discrete(inputs) if self.sequential else self._driven(inputs)
+
+    def leak(self) -> State:
+        return unit_leak(self)
 
     def flow(self, t: Time, state: State, drive: Drive, /) -> State:
         if self.sequential:
