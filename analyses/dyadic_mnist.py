@@ -24,7 +24,6 @@ import neurodyn as nd
 from neurodyn import plot
 from neurodyn.alignment import alignment
 from neurodyn.learning.learner import Step
-from neurodyn.sweep import Sweep
 
 BATCH, RATE, TOL, SEED = 100, 0.2, 1e-4, 0
 BETAS = (0.1, 0.5, 1.0)
@@ -64,7 +63,7 @@ def path(net: nd.LayeredDyadic) -> nd.Pathway:
 
 def dyadic(beta: float) -> nd.ContrastLearner:
     """Dual propagation."""
-    return nd.ContrastLearner("dyadic", COST, TOL, beta, method=Sweep())
+    return nd.ContrastLearner("dyadic", COST, TOL, beta, method=nd.Sweep())
 
 
 def runs(options: published.Options) -> dict[str, nd.Trained]:

@@ -23,7 +23,6 @@ from vfep_mnist_runs import EPSILON, FIRST, RATES, READINGS, SECOND, Euler, made
 
 import neurodyn as nd
 from neurodyn import plot
-from neurodyn.sweep import Sweep
 
 Row = dict[str, float]
 COLOURS = dict(
@@ -109,7 +108,7 @@ def state_printed(report: published.Report, found: dict[str, nd.Trained], quick:
     fine = Euler(FIRST, SECOND, EPSILON).free(net, x)
     coarse = READINGS["printed-2"].learner
     assert isinstance(coarse, Euler)
-    settled = nd.settle(made(sizes, True), x, tol=runs.TOL, method=Sweep()).require().state
+    settled = nd.settle(made(sizes, True), x, tol=runs.TOL, method=nd.Sweep()).require().state
     size = max(float(jnp.max(jnp.abs(s))) for s in settled)
 
     def apart(a: Any, b: Any) -> float:

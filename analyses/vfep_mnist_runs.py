@@ -12,7 +12,6 @@ from curves import images, trained
 
 import neurodyn as nd
 from neurodyn.learning.learner import Step
-from neurodyn.sweep import Sweep
 
 COST = nd.SquaredError()
 BATCH, BETA, TOL, SEED = 20, 1.0, 1e-4, 0
@@ -89,7 +88,7 @@ class Reading(NamedTuple):
 
 def settled(rule: str) -> nd.ContrastLearner:
     """A two-phase rule whose phases settle to the tolerance."""
-    return nd.ContrastLearner(rule, COST, TOL, BETA, method=Sweep())
+    return nd.ContrastLearner(rule, COST, TOL, BETA, method=nd.Sweep())
 
 
 READINGS = {

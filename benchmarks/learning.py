@@ -34,7 +34,6 @@ import neurodyn as nd
 from neurodyn import data
 from neurodyn.files import write_whole
 from neurodyn.settle import AbstractMethod, Settled, residual_of
-from neurodyn.sweep import Sweep
 
 from .conditions import PACKAGES, markdown_table, processor
 from .problem import SIZES, images
@@ -84,7 +83,7 @@ class Method(NamedTuple):
         return nd.ContrastLearner("ep", COST, TOL, BETA, method=self.method)
 
 
-OURS = Method("neurodyn Sweep", Sweep())
+OURS = Method("neurodyn Sweep", nd.Sweep())
 METHODS = (
     OURS,
     Method("neurodyn Relax", nd.Relax()),

@@ -81,13 +81,15 @@ class Recipe(NamedTuple):
 
 def _contrast(rule: str, method: AbstractMethod | None = None) -> Teach:
     def teach(beta: float | None, tol: float, **settling: Any) -> AbstractLearner:
-        return ContrastLearner(rule, SquaredError(), tol, beta, **({"method": method} | settling))
+        options: dict[str, Any] = {"method": method, **settling}
+        return ContrastLearner(rule, SquaredError(), tol, beta, **options)
 
     return teach
 
 
 def _gradient(beta: float | None, tol: float, **settling: Any) -> AbstractLearner:
-    return GradientLearner(SquaredError(), tol, **({"method": Sweep()} | settling))
+    options: dict[str, Any] = {"method": Sweep(), **settling}
+    return GradientLearner(SquaredError(), tol, **options)
 
 
 def _feedback(settles: bool = False, adaptive: bool = False, matrices: str = "kept") -> Teach:

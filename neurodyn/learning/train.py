@@ -108,10 +108,10 @@ def train(
     `batch`: samples that fill no batch wait for the next shuffle. `validation`, how many samples,
     drawn by `seed`, are held back and judged after each epoch; `test`, a further dataset that is
     judged so; `probe`, of how many samples the change is held against the exact gradient after
-    each epoch; `look`, a function of the net whose numbers are put into the row as well. `out`, a folder for checkpoints and metrics, which must be new, unless `resume`:
-    then the run in it goes on, up to `epochs`. `every`, how many updates make one compiled loop:
-    after each the run can be stopped, and `watch` is called with a `Moment`. `config` is noted in
-    the metrics, as JSON.
+    each epoch; `look`, a function of the net whose numbers are put into the row as well. `out`, a
+    folder for checkpoints and metrics, which must be new, unless `resume`: then the run in it goes
+    on, up to `epochs`. `every`, how many updates make one compiled loop: after each the run can be
+    stopped, and `watch` is called with a `Moment`. `config` is noted in the metrics, as JSON.
 
     **Returns** a `Trained`.
 
