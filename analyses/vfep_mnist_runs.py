@@ -105,7 +105,7 @@ READINGS = {
     "exact-2": Reading("clipped, settled, exact nudge", TWO, True, settled("exact-nudge"), 15),
 }
 
-QUICK = {"projected-2": 30, "projected-3": 30, "printed-2": 2, "plain-2": 5, "exact-2": 10}
+QUICK = {"projected-2": 12, "projected-3": 2, "printed-2": 1, "plain-2": 1, "exact-2": 5}
 
 
 def plain(net: Any) -> nd.LayeredLeakyIntegrator:
