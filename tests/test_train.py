@@ -217,6 +217,16 @@ def test_a_run_that_is_told_to_stop_saves_what_it_did(tmp_path, number):
     assert same(run(out=out, resume=True).net, run().net)
 
 
+def test_a_second_signal_does_not_wait(tmp_path):
+    def twice(_):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(out=tmp_path / "run", watch=twice)
+    assert same(run(out=tmp_path / "run", resume=True).net, run().net)
+
+
 KILLED = """
     import sys, jax, jax.numpy as jnp, neurodyn as nd, optax
     from neurodyn import data

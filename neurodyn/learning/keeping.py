@@ -58,8 +58,8 @@ class RunFolder:
     def __init__(self, path: pathlib.Path, config: dict[str, Any]):
         self.path, self.config = path, config
 
-    def begin(self, plan: dict[str, Any]) -> None:
-        """Make the folder; `FileExistsError` where it is there and not empty."""
+    def begin(self, plan: dict[str, Any], start: Position) -> Position:
+        """Make the folder, for a run from `start`; `FileExistsError` where it holds anything."""
         path = self.path
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise FileExistsError(
@@ -68,6 +68,7 @@ class RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"plan": plan, "config": self.config}, indent=1)
         write_whole(path / PLAN, lambda part: part.write_text(text, "utf-8"))
+        return start
 
     def resume(self, plan: dict[str, Any], start: Position) -> Position:
         """Where the run in the folder is; `start` where it was stopped in its first epoch.
@@ -136,13 +137,22 @@ def described(tree: PyTree) -> str:
 
 @contextlib.contextmanager
 def listening(wanted: bool) -> Iterator[list[int]]:
-    """The signals to stop that come while this listens, which only the main thread can."""
+    """The signal to stop that came while this listens, which only the main thread can.
+
+    A second one is not waited for: it raises `KeyboardInterrupt`.
+    """
     told: list[int] = []
     if not wanted or threading.current_thread() is not threading.main_thread():
         yield told
         return
+
+    def note(number: int, _: Any) -> None:
+        if told:
+            raise KeyboardInterrupt
+        told.append(number)
+
     names = signal.SIGINT, signal.SIGTERM
-    before = {n: signal.signal(n, lambda number, _: told.append(number)) for n in names}
+    before = {n: signal.signal(n, note) for n in names}
     try:
         yield told
     finally:

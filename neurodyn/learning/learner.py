@@ -285,8 +285,8 @@ def _told_of_path(
 
 
 def _told(change: PyTree, outputs: Array, y: Batch, costs: Array, ok: Array, used: Array) -> Step:
-    right = (jnp.argmax(outputs, axis=1) == jnp.argmax(y, axis=1)) & ok
+    wrong = (jnp.argmax(outputs, axis=1) != jnp.argmax(y, axis=1)) | ~ok
     dtype = costs.dtype
     total = jnp.sum(jnp.where(used, costs, 0))
     loss = total / jnp.sum(used, dtype=dtype)  # 0/0, NaN, where none settled
-    return Step(change, loss, 1 - jnp.mean(right, dtype=dtype), jnp.mean(used, dtype=dtype))
+    return Step(change, loss, jnp.mean(wrong, dtype=dtype), jnp.mean(used, dtype=dtype))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
-from ..activation import Activation
+from ..activation import Activation, tanh
 from ..cost import SoftmaxCrossEntropy, SquaredError
 from ..field import AbstractField
 from ..naming import closest
@@ -35,7 +35,8 @@ class Recipe(NamedTuple):
 
     `network`, of `NETWORKS`, is the net that the rule is for; `rate` a learning rate; `beta` the
     influence parameter of a rule that nudges, or the step of the target of one of paper 002, None
-    where there is neither.
+    where there is neither; `activation`, None for the usual one of the net. Rules that follow the
+    gradient get tanh: they never move a unit that is clipped.
     """
 
     about: str
@@ -44,6 +45,7 @@ class Recipe(NamedTuple):
     rate: float
     beta: float | None
     teach: Teach
+    activation: Activation | None = None
 
     def make(
         self,
@@ -64,7 +66,8 @@ class Recipe(NamedTuple):
         if name not in NETWORKS:
             raise ValueError(f"unknown network {name!r}: {closest(name, NETWORKS)}")
         chosen = NETWORKS[name]
-        used = chosen.activation if activation is None else activation
+        usual = self.activation if network is None else None
+        used = activation or usual or chosen.activation
         net = chosen.init(sizes, activation=used, key=key, dtype=dtype)
         if not isinstance(net, Pathway):
             return net
@@ -88,7 +91,7 @@ def _contrast(rule: str, method: AbstractMethod | None = None) -> Teach:
 
 
 def _gradient(beta: float | None, tol: float, **settling: Any) -> AbstractLearner:
-    options: dict[str, Any] = {"method": Sweep(), **settling}
+    options: dict[str, Any] = {"method": _SWEEP, **settling}
     return GradientLearner(SquaredError(), tol, **options)
 
 
@@ -107,101 +110,77 @@ def _target(rule: str, **decoder: Any) -> Teach:
     return teach
 
 
-_CLIPPED, _HOPFIELD, _BACK = "projected", "hopfield", "backprop"
-_RANDOM, _SKIPPED = "random-feedback", "skipped-feedback"
-_TARGET, _DIFFERENCE = "target-propagation", "difference-target-propagation"
+def _errors(about: str, source: str, network: str, **options: Any) -> Recipe:
+    return Recipe(about, source, network, 0.2, None, _feedback(**options))
+
+
+def _targets(about: str, source: str, rule: str) -> Recipe:
+    network = "target-propagation" if rule == "tp" else "difference-target-propagation"
+    return Recipe(about, source, network, 0.2, 0.1, _target(rule))
+
+
+def _smooth(about: str, source: str, network: str, beta: float | None, teach: Teach) -> Recipe:
+    return Recipe(about, source, network, 0.1, beta, teach, tanh)
+
+
+_BACK, _RANDOM, _SKIPPED = "backprop", "random-feedback", "skipped-feedback"
+_SWEEP = Sweep()  # for untied nets, where it ends where the flow does
 
 RECIPES: dict[str, Recipe] = {
-    "bp": Recipe("errors by the transposed weights", "000 Eq 6", _BACK, 0.2, None, _feedback()),
-    "f-adjoint": Recipe(
-        "the same, by signals that settle", "000 Eq 18, 19", _BACK, 0.2, None, _feedback(True)
-    ),
-    "rbp": Recipe("errors by random weights", "004 Eq 7", _RANDOM, 0.2, None, _feedback()),
-    "srbp": Recipe("errors straight to each layer", "004 Sec 3", _SKIPPED, 0.2, None, _feedback()),
-    "sbp": Recipe(
-        "the same by products of transposed weights",
-        "004 Sec 3",
-        _SKIPPED,
-        0.2,
-        None,
-        _feedback(matrices="transposed"),
-    ),
-    "arbp": Recipe(
-        "random weights that learn", "004 Sec 3", _RANDOM, 0.2, None, _feedback(adaptive=True)
-    ),
-    "asrbp": Recipe(
-        "skipped ones that learn", "004 Sec 3", _SKIPPED, 0.2, None, _feedback(adaptive=True)
-    ),
-    "tp": Recipe("targets by decoders", "002 Eq 4", _TARGET, 0.2, 0.1, _target("tp")),
-    "dtp": Recipe(
-        "targets, corrected by a difference", "002 Eq 8", _DIFFERENCE, 0.2, 0.1, _target("dtp")
-    ),
-    "drl": Recipe(
-        "the same, decoders reconstruct from the output",
-        "Meulemans 2020",
-        _DIFFERENCE,
-        0.2,
-        0.1,
-        _target("drl"),
-    ),
-    "l-drl": Recipe(
-        "the same, layer by layer", "Ernoult 2022", _DIFFERENCE, 0.2, 0.1, _target("l-drl")
-    ),
-    "fw-dtp": Recipe(
-        "the same, decoders stay random", "002 Sec 4", _DIFFERENCE, 0.2, 0.1, _target("fw-dtp")
-    ),
+    "bp": _errors("errors by the transposed weights", "000 Eq 6", _BACK),
+    "f-adjoint": _errors("the same, by signals that settle", "000 Eq 18, 19", _BACK, settles=True),
+    "rbp": _errors("errors by random weights", "004 Eq 7", _RANDOM),
+    "srbp": _errors("errors straight to each layer", "004 Sec 3", _SKIPPED),
+    "sbp": _errors("the same by products of weights", "004 Sec 3", _SKIPPED, matrices="transposed"),
+    "arbp": _errors("random weights that learn", "004 Sec 3", _RANDOM, adaptive=True),
+    "asrbp": _errors("skipped ones that learn", "004 Sec 3", _SKIPPED, adaptive=True),
+    "tp": _targets("targets by decoders", "002 Eq 4", "tp"),
+    "dtp": _targets("targets, corrected by a difference", "002 Eq 8", "dtp"),
+    "drl": _targets("the same, decoders look at the output", "Meulemans 2020", "drl"),
+    "l-drl": _targets("the same, layer by layer", "Ernoult 2022", "l-drl"),
+    "fw-dtp": _targets("the same, decoders stay random", "002 Sec 4", "fw-dtp"),
     "vfep": Recipe(
-        "nudged against free, untied", "003 Eq 16", _CLIPPED, 0.1, 1.0, _contrast("ep", Sweep())
+        "nudged against free, untied", "003 Eq 16", "projected", 0.1, 1.0, _contrast("ep", _SWEEP)
     ),
-    "nu": Recipe("the limit β → 0 of that", "003 Eq 33", _CLIPPED, 0.1, None, _contrast("nu")),
-    "exact-nudge": Recipe(
-        "a nudge that transposes ∂μ/∂s",
-        "see ExactNudge",
-        _CLIPPED,
-        0.1,
-        1.0,
-        _contrast("exact-nudge", Sweep()),
+    "nu": _smooth("the limit β → 0 of that", "003 Eq 33", "leaky", None, _contrast("nu", _SWEEP)),
+    "exact-nudge": _smooth(
+        "a nudge that transposes ∂μ/∂s", "our own", "leaky", 1.0, _contrast("exact-nudge", _SWEEP)
     ),
-    "exact-nudge-centred": Recipe(
+    "exact-nudge-centred": _smooth(
         "the same by β against −β",
-        "",
-        _CLIPPED,
+        "our own",
+        "leaky",
         0.1,
-        0.1,
-        _contrast("exact-nudge-centred", Sweep()),
+        _contrast("exact-nudge-centred", _SWEEP),
     ),
-    "gradient": Recipe("the exact gradient", "003 Cor 7", _CLIPPED, 0.1, None, _gradient),
-    "ep": Recipe("nudged against free, tied", "001 Eq 3.11", _HOPFIELD, 0.1, 0.5, _contrast("ep")),
-    "ep-centred": Recipe(
-        "the same by β against −β", "001 Eq 3.11", _HOPFIELD, 0.1, 0.2, _contrast("ep-centred")
+    "gradient": _smooth("the exact gradient", "003 Cor 7", "leaky", None, _gradient),
+    "ep": _smooth("nudged against free, tied", "001 Eq 3.11", "hopfield", 0.5, _contrast("ep")),
+    "ep-centred": _smooth(
+        "the same by β against −β", "001 Eq 3.11", "hopfield", 0.2, _contrast("ep-centred")
     ),
-    "chl": Recipe(
-        "output clamped against free", "001 §3.2", _HOPFIELD, 0.1, None, _contrast("chl")
+    "chl": _smooth("output clamped against free", "001 §3.2", "hopfield", None, _contrast("chl")),
+    "coupled": _smooth(
+        "output moved towards its target", "001 §3.2", "hopfield", 0.2, _contrast("coupled")
     ),
-    "coupled": Recipe(
-        "output moved towards its target", "001 §3.2", _HOPFIELD, 0.1, 0.2, _contrast("coupled")
-    ),
-    "chl-discounted": Recipe(
+    "chl-discounted": _smooth(
         "clamped against free, layers weighted",
         "Xie & Seung 2003",
         "discounted",
-        0.1,
         None,
         _contrast("chl-discounted"),
     ),
-    "dual-propagation": Recipe(
+    "dual-propagation": _smooth(
         "s⁺ against s⁻, feed-forward",
         "001 Eq 4.7",
         "dual-propagation",
-        0.1,
         0.2,
-        _contrast("dyadic"),
+        _contrast("dyadic", _SWEEP),
     ),
-    "dyadic-symmetric": Recipe(
-        "s⁺ against s⁻, tied", "001 Eq 4.7", "symmetric-dyadic", 0.1, 0.2, _contrast("dyadic")
+    "dyadic-symmetric": _smooth(
+        "s⁺ against s⁻, tied", "001 Eq 4.7", "symmetric-dyadic", 0.2, _contrast("dyadic")
     ),
-    "dyadic-skew": Recipe(
-        "s⁺ against s⁻, skew", "001 Eq 4.7", "skew-dyadic", 0.1, 0.2, _contrast("dyadic")
+    "dyadic-skew": _smooth(
+        "s⁺ against s⁻, skew", "001 Eq 4.7", "skew-dyadic", 0.2, _contrast("dyadic", _SWEEP)
     ),
 }
 """The rules that can be trained by, by name."""

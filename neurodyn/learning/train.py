@@ -26,7 +26,7 @@ from ..settle import NotSettledError
 from .keeping import Position, Row, RunFolder, described, listening
 from .learner import AbstractLearner
 from .phases import is_synapse
-from .updates import Tally, advance, begin, error_rate, shuffled
+from .updates import Order, Tally, advance, begin, error_rate, shuffled
 
 
 class Moment(NamedTuple):
@@ -82,6 +82,11 @@ class Job(NamedTuple):
         """Updates in an epoch."""
         return len(self.training.x) // self.batch
 
+    def order(self, position: Position) -> Order:
+        """In which order the samples come in the epoch under way."""
+        key = jax.random.fold_in(self.shuffling, position.updates // self.updates)
+        return shuffled(key, len(self.training.x), self.batch)
+
 
 def train(
     net: Any,
@@ -135,22 +140,15 @@ def train(
     training, back = _split(_samples(dataset, "dataset", dtype), held, validation, batch)
     tests = None if test is None else _samples(test, "test", dtype)
     judged = {"validation_error": back, "test_error": tests}
+    known = {name: samples for name, samples in judged.items() if samples is not None}
+    seen = _probe(training, probe)
     job = Job(
-        learner,
-        optimiser,
-        training,
-        {name: samples for name, samples in judged.items() if samples is not None},
-        _probe(training, probe),
-        look,
-        batch,
-        every,
-        shuffling,
-        drawing,
-    )
-    few = (a[:batch] for a in training)
-    tally = Tally(*(np.full(job.updates, np.nan) for _ in Tally._fields))
-    position = Position(begin(net, learner, optimiser, *few), tally, [], 0.0)
+        learner, optimiser, training, known, seen, look, batch, every, shuffling, drawing
+    )  # fmt: skip
+    position = _start(job, net)
     folder = None if out is None else RunFolder(pathlib.Path(out), config or {})
+    if folder is None and resume:
+        raise ValueError("out is missing: name the folder of the run to resume.")
     if folder is not None:
         plan = {
             "net": described(net),
@@ -162,29 +160,38 @@ def train(
             "seed": seed,
             "every": every,
         }
-        if resume:
-            position = folder.resume(plan, position)
-        else:
-            folder.begin(plan)
-    elif resume:
-        raise ValueError("out is missing: name the folder of the run to resume.")
+        position = folder.resume(plan, position) if resume else folder.begin(plan, position)
+    return _run(job, position, epochs, folder, watch)
+
+
+def _start(job: Job, net: Any) -> Position:
+    """The position of a run that has yet to start; refuses a batch that is not for the net."""
+    first = (a[: job.batch] for a in job.training)
+    tally = Tally(*(np.full(job.updates, np.nan) for _ in Tally._fields))
+    return Position(begin(net, job.learner, job.optimiser, *first), tally, [], 0.0)
+
+
+def _run(
+    job: Job, position: Position, epochs: int, folder: RunFolder | None, watch: Any
+) -> Trained:
+    """From `position` to the end of the last epoch, or until it is told to stop."""
+    order = job.order(position)
     with listening(folder is not None) as told:
         while position.updates < epochs * job.updates:
-            position = _one_loop(job, position, folder)
+            position = _one_loop(job, position, order, folder)
             if watch is not None:
                 watch(_moment(job, position, epochs))
             if not position.updates % job.updates:
                 position = _epoch_over(job, position, folder)
+                order = job.order(position)
             if told and folder is not None:
                 folder.stop(position, told[0])
     return Trained(position.progress.net, position.history)
 
 
-def _one_loop(job: Job, position: Position, folder: RunFolder | None) -> Position:
-    """`every` more updates, or as many as are left of the epoch."""
-    began = time.perf_counter()
-    epoch, start = divmod(position.updates, job.updates)
-    order = shuffled(jax.random.fold_in(job.shuffling, epoch), len(job.training.x), job.batch)
+def _one_loop(job: Job, position: Position, order: Order, folder: RunFolder | None) -> Position:
+    """`every` more updates, or as many as are left of the epoch whose samples come in `order`."""
+    began, start = time.perf_counter(), position.updates % job.updates
     rows = order[start : start + job.every]
     progress, told = advance(
         position.progress, job.learner, job.optimiser, *job.training, rows, job.drawing

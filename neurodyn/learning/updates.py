@@ -135,7 +135,7 @@ def error_rate(
     def wrong(pair):
         x, y = pair
         outputs, ok = learner.outputs(net, x)
-        return jnp.sum(~((jnp.argmax(outputs, axis=1) == jnp.argmax(y, axis=1)) & ok))
+        return jnp.sum((jnp.argmax(outputs, axis=1) != jnp.argmax(y, axis=1)) | ~ok)
 
     whole = len(images) // batch * batch
     pairs = images[:whole], targets[:whole]
