@@ -21,7 +21,7 @@ from curves import percent
 import neurodyn as nd
 from neurodyn import data, plot
 
-SIZES, BATCH, EPOCHS, HELD, SEED = (64, 64, 10), 20, 20, 300, 1
+SIZES, BATCH, EPOCHS, HELD, SEED = (64, 64, 10), 20, 30, 300, 1
 FAILS = ("tp",)
 QUICK = ("bp", "rbp", "tp", "fw-dtp", "vfep")
 

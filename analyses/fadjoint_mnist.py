@@ -26,8 +26,8 @@ from neurodyn import plot
 
 BATCH, RATE, TOL, SEED = 128, 1e-3, 1e-5, 0
 READINGS = {"sum": RATE * BATCH, "mean": RATE}
-EPOCHS = {"non-local": 1000, "local": 30}
-QUICK = {"non-local": 12, "local": 4}
+EPOCHS = {"sum": 1000, "mean": 500, "local": 30}
+QUICK = {"sum": 12, "mean": 12, "local": 4}
 RULES: dict[str, nd.AbstractLearner] = {
     "non-local": nd.FeedbackLearner(),
     "local": nd.FeedbackLearner(tol=TOL),
@@ -66,7 +66,7 @@ def runs(options: published.Options) -> dict[str, dict[str, nd.Trained]]:
         reading: {
             "local": run(reading, "local", epochs["local"]),
             "short": run(reading, "non-local", epochs["local"]),
-            "non-local": run(reading, "non-local", epochs["non-local"]),
+            "non-local": run(reading, "non-local", epochs[reading]),
         }
         for reading in READINGS
     }

@@ -101,8 +101,8 @@ READINGS = {
         Euler(FIRST // COARSER, SECOND // COARSER, COARSER * EPSILON),
         3,
     ),
-    "plain-2": Reading("not clipped, settled", TWO, False, settled("ep"), 5),
-    "exact-2": Reading("clipped, settled, exact nudge", TWO, True, settled("exact-nudge"), 15),
+    "plain-2": Reading("not clipped, settled", TWO, False, settled("ep"), 3),
+    "exact-2": Reading("clipped, settled, exact nudge", TWO, True, settled("exact-nudge"), 4),
 }
 
 QUICK = {"projected-2": 12, "projected-3": 2, "printed-2": 1, "plain-2": 1, "exact-2": 5}

@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from test_cli import run
+from test_cli import SHARED, run
 
 from neurodyn.cli import train
 from neurodyn.learning.recipes import RECIPES
@@ -94,6 +96,28 @@ def test_rates_of_layers_and_other_optimisers_are_taken(capsys):
     words = "train --rule bp --sizes 64,12,10 --samples 200 --epochs 8 --rate 0.1,0.05 --json"
     code, out, _ = run(capsys, *words.split(), "--optimiser", "momentum")
     assert code == 0 and json.loads(out)["history"][-1]["train_error"] < 0.3
+
+
+MEASURED = """
+import resource, sys
+from neurodyn.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    raise
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (SHARED / "mnist").is_dir(), reason="needs the files of MNIST")
+def test_mnist_stays_under_two_gibibytes():
+    words = "train --rule rbp --sizes 784,64,10 --data mnist --batch 100 --epochs 1 --json"
+    command = [sys.executable, "-c", MEASURED, *words.split(), "--data-path", str(SHARED)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["history"][0]["test_error"] < 0.2
+    (peak,) = (line.split()[1] for line in done.stderr.splitlines() if line.startswith("peak"))
+    assert int(peak) * 1024 < 2 * 2**30
 
 
 # The pictures

@@ -36,9 +36,9 @@ class Step(NamedTuple):
     """What one batch says about the weights of a network.
 
     **Fields:** `change`, shaped like the net, a direction of descent, None for what does not
-    learn; `loss`, the mean cost of the samples that settled, before the change; `wrong`, the share
-    of all samples whose largest output is not that of the target, or that did not settle freely;
-    `settled`, the share that settled in every phase.
+    learn; `loss`, the mean cost of the samples that settled freely, before the change; `wrong`, the
+    share of all samples whose largest output is not that of the target, or that did not settle
+    freely; `settled`, the share that settled in every phase.
     """
 
     change: PyTree
@@ -73,8 +73,8 @@ class AbstractLearner(eqx.Module):
 class ContrastLearner(AbstractLearner):
     """The two-phase rules of `contrast`: `rule`, `beta`, `tol`, `method`, `max_time` as there.
 
-    Samples that do not settle are left out of the change; a batch of which none does changes
-    nothing, and its loss is NaN.
+    Samples that do not settle in every phase are left out of the change; a batch of which none does
+    changes nothing.
     """
 
     rule: str
@@ -287,6 +287,6 @@ def _told_of_path(
 def _told(change: PyTree, outputs: Array, y: Batch, costs: Array, ok: Array, used: Array) -> Step:
     wrong = (jnp.argmax(outputs, axis=1) != jnp.argmax(y, axis=1)) | ~ok
     dtype = costs.dtype
-    total = jnp.sum(jnp.where(used, costs, 0))
-    loss = total / jnp.sum(used, dtype=dtype)  # 0/0, NaN, where none settled
+    total = jnp.sum(jnp.where(ok, costs, 0))
+    loss = total / jnp.sum(ok, dtype=dtype)  # 0/0, NaN, where none settled
     return Step(change, loss, jnp.mean(wrong, dtype=dtype), jnp.mean(used, dtype=dtype))

@@ -120,7 +120,7 @@ def _targets(about: str, source: str, rule: str) -> Recipe:
 
 
 def _smooth(about: str, source: str, network: str, beta: float | None, teach: Teach) -> Recipe:
-    return Recipe(about, source, network, 0.1, beta, teach, tanh)
+    return Recipe(about, source, network, 0.2, beta, teach, tanh)
 
 
 _BACK, _RANDOM, _SKIPPED = "backprop", "random-feedback", "skipped-feedback"

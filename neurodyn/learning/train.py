@@ -254,7 +254,7 @@ def _require_finite(job: Job, before: Position, told: Tally, folder: RunFolder |
     first = int(np.argmax(bad))
     epoch, start = divmod(before.updates, job.updates)
     causes = {
-        "no sample of the batch settled": settled[first] == 0,
+        "no sample of the batch settled": np.isnan(loss[first]) and settled[first] == 0,
         f"the loss is {loss[first]}": not np.isfinite(loss[first]),
         "the weight change is not finite": True,
     }
