@@ -231,7 +231,7 @@ KILLED = """
     import sys, jax, jax.numpy as jnp, neurodyn as nd, optax
     from neurodyn import data
     net = nd.Pathway.init((64, 12, 10), feedback="random", cost=nd.SoftmaxCrossEntropy(),
-                          key=jax.random.key(0), dtype=jnp.float32)
+                          activation=nd.logistic, key=jax.random.key(0), dtype=jnp.float32)
     digits = data.load("digits", samples=400)
     def watch(moment):
         print(moment.epoch, moment.update, flush=True)

@@ -8,6 +8,7 @@ metrics.nc      a row for each epoch, with its provenance
 import contextlib
 import json
 import pathlib
+import re
 import signal
 import threading
 import warnings
@@ -132,7 +133,8 @@ def asked(folder: pathlib.Path) -> dict[str, Any]:
 def described(tree: PyTree) -> str:
     """The structure of `tree`, its plain values, and the shapes and dtypes of its arrays."""
     leaves = jax.tree.map(lambda a: np.asarray(a) if eqx.is_array(a) and not a.ndim else a, tree)
-    return eqx.tree_pformat(leaves, width=1000, short_arrays=True)
+    text = eqx.tree_pformat(leaves, width=1000, short_arrays=True)
+    return re.sub(r" at 0x[0-9a-f]+", "", text)  # where a function lies is another in each process
 
 
 @contextlib.contextmanager
