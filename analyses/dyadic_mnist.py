@@ -27,9 +27,10 @@ from neurodyn.learning.learner import Step
 
 BATCH, RATE, TOL, SEED = 100, 0.2, 1e-4, 0
 BETAS = (0.1, 0.5, 1.0)
+TRAINED = (0.1, 0.5)
 EPOCHS, QUICK = 30, 8
 COST = nd.SquaredError()
-COLOURS = (plot.ORANGE, plot.GREEN, plot.PURPLE)
+COLOURS = (plot.ORANGE, plot.GREEN)
 
 
 class Unbiased(nd.AbstractLearner):
@@ -79,7 +80,7 @@ def runs(options: published.Options) -> dict[str, nd.Trained]:
     }
     net = dyads(sizes)
     found = {"backprop": trained("dyadic-backprop", path(net), Unbiased(), sets, options, **how)}
-    for beta in BETAS:
+    for beta in TRAINED:
         name = f"dyadic-{beta:g}"
         found[f"β = {beta:g}"] = trained(name, net, dyadic(beta), sets, options, **how)
     return found

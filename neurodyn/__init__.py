@@ -70,6 +70,9 @@ from .learning.matrices import concordant_channel as concordant_channel
 from .learning.matrices import redrawn_channel as redrawn_channel
 from .learning.matrices import sparse_channel as sparse_channel
 from .learning.matrices import transposed_channel as transposed_channel
+from .learning.normalised import NormalisedLearner as NormalisedLearner
+from .learning.normalised import NormalisedPathway as NormalisedPathway
+from .learning.normalised import normalised as normalised
 from .learning.recipes import RECIPES as RECIPES
 from .learning.recipes import Recipe as Recipe
 from .learning.recipes import recipe as recipe

@@ -278,6 +278,25 @@ def test_quantised_by_numpy():
     np.testing.assert_allclose(quantise(jnp.asarray(x), 4, 0.7), rounded(x, 4, 0.7), rtol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_quantised_without_a_logarithm(dtype):
+    """As [004 Eq 19] prints it, but within rounding of √2 times a level, where either may be."""
+    x = 10.0 ** np.random.default_rng(2).uniform(-6, 3, 20000) * (-1.0) ** np.arange(20000)
+    x = np.asarray(x, dtype)
+    for bits, scale in ((1, 0.125), (2, 0.3), (5, 2.0**-6), (12, 1.5)):
+        found = quantise(jnp.asarray(x), bits, scale)
+        assert found.dtype == dtype
+        tied = np.abs(np.log2(np.abs(x) / scale) % 1 - 0.5) < 1e-5
+        assert tied.sum() < 10
+        wanted = rounded(x.astype(float), bits, scale)
+        np.testing.assert_allclose(found[~tied], wanted[~tied], rtol=1e-6)
+    edge = 0.125 * 2.0 ** np.array([-1.5 - 1e-6, -1.5 + 1e-6, -0.5 - 1e-6, -0.5 + 1e-6])
+    found = quantise(jnp.asarray(edge, dtype), 3, 0.125)
+    assert found.tolist() == [0.03125, 0.0625, 0.0625, 0.125]
+    huge = quantise(jnp.asarray([np.inf, -np.inf, np.finfo(dtype).max, np.nan], dtype), 3, 0.125)
+    np.testing.assert_array_equal(huge, [0.125, -0.125, 0.125, np.nan])
+
+
 def test_quantised_errors_add_up_on_the_way():
     """[004 Sec 5.1]: quantised before they go further down, and before the slope [004 Eq 17]."""
     path = net()

@@ -39,8 +39,17 @@ def quantise(x: Float[Array, "..."], bits: Any, scale: Any) -> Float[Array, "...
     [0.0625, -0.125, 0.03125, 0.0]
     """
     bits, scale = (jnp.asarray(number).astype(x.dtype) for number in (bits, scale))
-    exponent = jnp.round(jnp.clip(jnp.log2(jnp.abs(x) / scale), 1 - bits, 0))
-    return jnp.ldexp(scale * jnp.sign(x), exponent.astype(jnp.int32))
+    smallest = jnp.ldexp(jnp.ones_like(scale), (1 - bits).astype(jnp.int32))
+    size = jnp.abs(_power_of_two(x * (_HALFWAY / scale)))
+    return scale * jnp.sign(x) * jnp.clip(size, smallest, 1)
+
+
+_HALFWAY = 1.5 / 2**0.5  # takes √2, halfway between 1 and 2 by logarithm, to their mean
+
+
+def _power_of_two(x: Array) -> Array:
+    """The nearest power of two, by distance: x without its mantissa, and no logarithm is taken."""
+    return jax.lax.reduce_precision(x, jnp.finfo(x.dtype).nexp, 0)
 
 
 def _one(name: str) -> Callable[[Any], Any]:

@@ -95,7 +95,13 @@ def _mean_product(channel: Channel, after: Array, before: Array) -> Array:
     """The mean over the batch of the outer products, each written as the channel can."""
     if channel.update_bits is None:
         return jnp.einsum("bi,bj->ij", after, before) / len(after)
-    return jnp.mean(channel.written(after[:, :, None] * before[:, None, :]), axis=0)
+
+    def add(total, sample):  # one after the other: all of them at once would fill the memory
+        above, below = sample
+        return total + channel.written(above[:, None] * below[None, :]), None
+
+    total = jnp.zeros((after.shape[1], before.shape[1]), after.dtype)
+    return jax.lax.scan(add, total, (after, before))[0] / len(after)
 
 
 def _filled(path: Pathway, channel: Channel, change: list[Array]) -> Pathway:

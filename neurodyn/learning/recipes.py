@@ -153,7 +153,9 @@ RECIPES: dict[str, Recipe] = {
         0.1,
         _contrast("exact-nudge-centred", _SWEEP),
     ),
-    "gradient": _smooth("the exact gradient", "003 Cor 7", "leaky", None, _gradient),
+    "gradient": Recipe(
+        "the exact gradient", "003 Cor 7", "leaky", 0.1, None, _gradient, activation=tanh
+    ),
     "ep": _smooth("nudged against free, tied", "001 Eq 3.11", "hopfield", 0.5, _contrast("ep")),
     "ep-centred": _smooth(
         "the same by β against −β", "001 Eq 3.11", "hopfield", 0.2, _contrast("ep-centred")
