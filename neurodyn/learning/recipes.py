@@ -142,7 +142,15 @@ RECIPES: dict[str, Recipe] = {
     "vfep": Recipe(
         "nudged against free, untied", "003 Eq 16", "projected", 0.1, 1.0, _contrast("ep", _SWEEP)
     ),
-    "nu": _smooth("the limit β → 0 of that", "003 Eq 33", "leaky", None, _contrast("nu", _SWEEP)),
+    "nu": Recipe(
+        "the limit β → 0 of that",
+        "003 Eq 33",
+        "leaky",
+        0.1,
+        None,
+        _contrast("nu", _SWEEP),
+        activation=tanh,
+    ),
     "exact-nudge": _smooth(
         "a nudge that transposes ∂μ/∂s", "our own", "leaky", 1.0, _contrast("exact-nudge", _SWEEP)
     ),
