@@ -29,6 +29,7 @@ import jax
 import numpy as np
 import summary
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from neurodyn import plot
@@ -129,7 +130,8 @@ class Report:
         """published | ours | verdict."""
         table = Table("published", "ours", "verdict", title=f"{self.name}  [{self.source}]")
         for s in self.statements:
-            table.add_row(s.published, f"{s.ours}\n{s.why}".strip(), s.verdict, end_section=True)
+            ours = f"{s.ours}\n{s.why}".strip()
+            table.add_row(escape(s.published), escape(ours), s.verdict, end_section=True)
         return table
 
     def _folder(self, usual: str) -> pathlib.Path:
