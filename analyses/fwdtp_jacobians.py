@@ -17,7 +17,7 @@ import jax
 import numpy as np
 import published
 from fwdtp_runs import NAMES, Images, Run, Settings, conditions, digits, learn, mnist, products
-from rbp_runs import Options, finished, options
+from kept import Options, finished, options
 
 from neurodyn import plot
 

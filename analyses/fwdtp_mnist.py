@@ -30,7 +30,7 @@ from fwdtp_runs import (
     learn,
     mnist,
 )
-from rbp_runs import Options, finished, options
+from kept import Options, finished, options
 
 from neurodyn import plot
 

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from rbp_runs import finished, keep, say
+from kept import Images, Run, finished, keep, say
 
 import neurodyn as nd
 from neurodyn import data
@@ -43,18 +43,6 @@ NAMES = {
 }
 TRAINED = ("tp", "dtp", "l-drl", "drl")  # the rules whose decoders learn
 FEEDBACK = {"bp": "exact", "fa": "random", "tp": "target"}
-Run = dict[str, Any]
-
-
-class Images(NamedTuple):
-    """What is learnt, what is tested, the sizes of the net and of a batch."""
-
-    x: jax.Array
-    y: jax.Array
-    x_test: jax.Array
-    y_test: jax.Array
-    sizes: tuple[int, ...]
-    batch: int
 
 
 class Settings(NamedTuple):

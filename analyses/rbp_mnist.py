@@ -13,6 +13,7 @@ it; --quick takes scikit-learn's digits.
 from collections.abc import Sequence
 from typing import Any
 
+import kept
 import numpy as np
 import published
 import rbp_runs as runs
@@ -26,9 +27,9 @@ EPOCHS, SEEDS = 100, 2
 NEAR = 1.0  # per cent: what is near where the paper gives no spread; half of it where it does
 
 
-def train(options: runs.Options) -> dict[str, Run]:
+def train(options: kept.Options) -> dict[str, Run]:
     """Every run that there is, after those that were missing are done."""
-    found, quick = runs.finished(options.file), options.plain.quick
+    found, quick = kept.finished(options.file), options.plain.quick
     if options.train:
         images = runs.digits() if quick else runs.mnist()
         seeds, epochs = (1, 15) if quick else (SEEDS, EPOCHS)
@@ -38,7 +39,7 @@ def train(options: runs.Options) -> dict[str, Run]:
                 found[name] = runs.learn(
                     variant(row, rule), images, seeds=range(seeds), epochs=epochs, name=name
                 )
-                runs.keep(found[name], options.file)
+                kept.keep(found[name], options.file)
     return found
 
 
@@ -191,7 +192,7 @@ def _entry(ax: Any, row: str, rule: str, y: float, run: Run | None, quick: bool)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    options = runs.options("rbp-mnist", __doc__, argv)
+    options = kept.options("rbp-mnist", __doc__, argv)
     claim = "BP, RBP and SRBP on MNIST: test accuracies of Table 1"
     with published.analysis("rbp-mnist", "004 Table 1", claim, options.plain) as report:
         found = train(options)

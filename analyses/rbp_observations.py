@@ -9,6 +9,7 @@ in rbp_rules.py, what concerns single changes in rbp_facts.py.
 from collections.abc import Sequence
 from typing import Any
 
+import kept
 import numpy as np
 import published
 import rbp_facts as facts
@@ -213,21 +214,21 @@ def draw(figure: Any, found: dict[str, Run]) -> None:
     ax.grid(axis="y", linewidth=0.3)
 
 
-def train(options: runs.Options, images: Images, epochs: int, seeds: int) -> dict[str, Run]:
+def train(options: kept.Options, images: Images, epochs: int, seeds: int) -> dict[str, Run]:
     """Every run that there is, after those that were missing are done."""
-    found = runs.finished(options.file)
+    found = kept.finished(options.file)
     wanted = QUICK if options.plain.quick else VARIANTS
     for name in wanted if options.train else ():
         if not runs.done(found, name, epochs):
             found[name] = runs.learn(
                 VARIANTS[name], images, seeds=range(seeds), epochs=epochs, name=name
             )
-            runs.keep(found[name], options.file)
+            kept.keep(found[name], options.file)
     return {name: found[name] for name in VARIANTS if name in found}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    options = runs.options("rbp-observations", __doc__, argv)
+    options = kept.options("rbp-observations", __doc__, argv)
     quick = options.plain.quick
     claim = "what random feedback needs, and what it does without"
     source = "004 Sec 4.2 items 1–7, Facts 1–6"

@@ -11,7 +11,7 @@ import published
 from curves import images, trained
 
 import neurodyn as nd
-from neurodyn.learning.learner import Step
+from neurodyn.learning.learner import Step, step_of
 
 COST = nd.SquaredError()
 BATCH, BETA, TOL, SEED = 20, 1.0, 1e-4, 0
@@ -65,9 +65,8 @@ class Euler(nd.AbstractLearner):
 
             return jnp.mean(jax.vmap(one)(ends, free, x))
 
-        wrong = jnp.mean(jnp.argmax(free[-1], 1) != jnp.argmax(y, 1), dtype=x.dtype)
-        loss = jnp.mean(jax.vmap(COST)(free, y))
-        return net, Step(eqx.filter_grad(score)(net), loss, wrong, jnp.ones_like(loss))
+        costs, ok = jax.vmap(COST)(free, y), jnp.ones(len(x), bool)
+        return net, step_of(eqx.filter_grad(score)(net), free[-1], y, costs, ok, ok)
 
     def outputs(self, net: Any, x: Any) -> Any:
         return self.free(net, x)[-1], jnp.ones(len(x), bool)

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +23,7 @@ from .field import AbstractField
 from .learning.contrast import Contrast, contrast
 from .learning.feedback import feedback_change
 from .learning.gradient import equilibrium_gradient
+from .learning.learner import path_gradient
 from .settle import NotSettledError, Settled, settle
 from .systems.pathway import Pathway
 
@@ -185,7 +185,7 @@ def compare_pathway(
         phase.require()
     inputs, signals = jax.tree.map(lambda leaf: leaf[used], ((x, y), phase))
     change = _numbered(feedback_change(path, *inputs, signals=signals).weights)
-    gradient = _numbered(_feed_forward_gradient(path, inputs))
+    gradient = _numbered(path_gradient(path, *inputs).weights)
     error = _error(change, gradient)
     return Comparison(
         beta=None,
@@ -197,15 +197,6 @@ def compare_pathway(
         used=phase.ok,
         seconds=seconds,
     )
-
-
-@eqx.filter_jit
-def _feed_forward_gradient(path, inputs):
-    def loss(weights):
-        net = eqx.tree_at(lambda p: p.weights, path, weights)
-        return jnp.mean(jax.vmap(lambda x, y: path.cost(net.forward(x).activities[-1], y))(*inputs))
-
-    return jax.grad(loss)(path.weights)
 
 
 def _numbered(weights: Sequence[Array]) -> Arrays:

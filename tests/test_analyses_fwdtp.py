@@ -52,7 +52,7 @@ def entry(name: str, rule: str, settings, *errors: float) -> dict:
 
 
 def test_the_search_counts_what_was_held_out_and_the_report_its_choice_alone(analyses, tmp_path):
-    mnist, rbp = analyses("fwdtp_mnist"), analyses("rbp_runs")
+    mnist, rbp = analyses("fwdtp_mnist"), analyses("kept")
     file = tmp_path / "fwdtp-mnist.jsonl"
     opts = rbp.options("fwdtp-mnist", "", ["--runs", str(tmp_path), "--report"])
     assert opts.file == file and mnist.kept(opts) == {}
@@ -75,7 +75,7 @@ def test_the_search_counts_what_was_held_out_and_the_report_its_choice_alone(ana
 
 
 def test_a_stopped_run_goes_on_where_it_was(analyses, tmp_path):
-    runs, rbp = analyses("fwdtp_runs"), analyses("rbp_runs")
+    runs, rbp = analyses("fwdtp_runs"), analyses("kept")
     images, settings, file = runs.digits(), runs.Settings(0.1), tmp_path / "runs.jsonl"
     how = {"seed": 0, "name": "bp", "look": lambda net: float(net.weights[0][0, 0])}
     whole = runs.learn("bp", settings, images, epochs=3, **how)

@@ -66,18 +66,18 @@ def test_entries_of_the_table_are_what_they_say(analyses):
 
 
 def test_runs_are_kept_and_found_again(analyses, tmp_path):
-    runs, file = analyses("rbp_runs"), tmp_path / "folder" / "some.jsonl"
-    assert runs.finished(file) == {} == runs.finished(None)
+    runs, kept, file = analyses("rbp_runs"), analyses("kept"), tmp_path / "folder" / "some.jsonl"
+    assert kept.finished(file) == {} == kept.finished(None)
     for error in (0.5, 0.25):
-        runs.keep({"name": "BP", "test": [[0.9, error], [0.9, error]]}, file)
-    runs.keep({"name": "RBP", "test": [[0.1], [0.2]]}, file)
-    runs.keep({"name": "lost"}, None)
-    found = runs.finished(file)
+        kept.keep({"name": "BP", "test": [[0.9, error], [0.9, error]]}, file)
+    kept.keep({"name": "RBP", "test": [[0.1], [0.2]]}, file)
+    kept.keep({"name": "lost"}, None)
+    found = kept.finished(file)
     assert list(found) == ["BP", "RBP"] and runs.accuracy(found["BP"]) == (75, 0)
     assert runs.accuracy(found["RBP"]) == pytest.approx((85, 100 * np.std([0.1, 0.2], ddof=1)))
-    options = runs.options("rbp-mnist", "", ["--runs", str(tmp_path), "--report"])
+    options = kept.options("rbp-mnist", "", ["--runs", str(tmp_path), "--report"])
     assert options.file == tmp_path / "rbp-mnist.jsonl" and not options.train
-    assert runs.options("rbp-mnist", "", ["--quick"]).file is None
+    assert kept.options("rbp-mnist", "", ["--quick"]).file is None
 
 
 def test_near_is_within_twice_the_spread_of_both(analyses):

@@ -55,6 +55,11 @@ def settings(pairs: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
+def degrees(cosine: float) -> float:
+    """The angle of a cosine; NaN for none."""
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+
+
 def short(value: Any) -> str:
     """A number for a title.
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..alignment import Angle
 from ..comparison import Comparison
+from . import reading
 from .rules_table import Pair
 
 CAPTION = (
@@ -28,7 +29,7 @@ class Row(NamedTuple):
 
 def degrees(angle: Angle) -> float:
     """The angle itself, NaN where there is none."""
-    return float(np.degrees(np.arccos(np.clip(float(angle.cosine), -1, 1))))
+    return reading.degrees(float(angle.cosine))
 
 
 def mark(pair: Pair, found: Comparison) -> Any:

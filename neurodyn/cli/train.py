@@ -25,7 +25,7 @@ from ..learning.keeping import StoppedError, asked
 from ..learning.recipes import RECIPES, Recipe, recipe
 from ..learning.train import Moment, Trained, train
 from . import networks, own
-from .reading import numbers
+from .reading import degrees, numbers
 from .settle import parse_sizes, require_seed, strict
 
 USUAL = {"rule": "vfep", "sizes": "64,64,10", "data": "digits", "epochs": 10}
@@ -274,11 +274,6 @@ def described(moment: Moment) -> str:
     if np.isfinite(last.get("cosine", np.nan)):
         parts.append(f"angle {degrees(last['cosine']):.0f}°")
     return ", ".join(parts)
-
-
-def degrees(cosine: float) -> float:
-    """The angle of a cosine."""
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
 _COLUMNS = {

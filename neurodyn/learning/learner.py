@@ -85,29 +85,18 @@ class ContrastLearner(AbstractLearner):
     max_time: float = 1000.0
 
     def step(self, net: Any, x: Batch, y: Batch, key: PRNGKeyArray) -> tuple[AbstractField, Step]:
-        found = contrast(
-            net,
-            self.cost,
-            None,
-            x,
-            y,
-            rule=self.rule,
-            beta=self.beta,
-            unsettled="leave-out",
-            tol=self.tol,
-            method=self.method,
-            max_time=self.max_time,
-        )
+        options: dict[str, Any] = {"rule": self.rule, "beta": self.beta, **_limits(self)}
+        found = contrast(net, self.cost, None, x, y, unsettled="leave-out", **options)
         change = jax.tree.map(lambda c: jnp.where(found.used.any(), c, 0), found.change)
         free = found.phases["free"]
         outputs, costs = _read(net, self.cost, free.state, y)
-        return net, _told(change, outputs, y, costs, free.ok, found.used)
+        return net, step_of(change, outputs, y, costs, free.ok, found.used)
 
     def outputs(self, net: Any, x: Batch) -> Answers:
         return _settled_outputs(self, net, x)
 
     def gradient(self, net: Any, x: Batch, y: Batch) -> PyTree:
-        return equilibrium_gradient(net, self.cost, settled_freely(self, net, x).require(), x, y)
+        return _settled_gradient(self, net, x, y)
 
 
 class GradientLearner(AbstractLearner):
@@ -123,20 +112,19 @@ class GradientLearner(AbstractLearner):
     max_time: float = 1000.0
 
     def step(self, net: Any, x: Batch, y: Batch, key: PRNGKeyArray) -> tuple[AbstractField, Step]:
-        free = settled_freely(self, net, x)
-        limits = {"tol": self.tol, "method": self.method, "max_time": self.max_time}
-        uphill = recurrent_backprop(net, self.cost, free, x, y, **limits)
+        free = settle(net, x, **_limits(self))
+        uphill = recurrent_backprop(net, self.cost, free, x, y, **_limits(self))
         uphill = eqx.filter(uphill, is_synapse)
         fine = jnp.all(jnp.stack([jnp.isfinite(g).all() for g in jax.tree.leaves(uphill)]))
         change = jax.tree.map(lambda g: jnp.where(fine, -g, 0), uphill)
         outputs, costs = _read(net, self.cost, free.state, y)
-        return net, _told(change, outputs, y, costs, free.ok, free.ok & fine)
+        return net, step_of(change, outputs, y, costs, free.ok, free.ok & fine)
 
     def outputs(self, net: Any, x: Batch) -> Answers:
         return _settled_outputs(self, net, x)
 
     def gradient(self, net: Any, x: Batch, y: Batch) -> PyTree:
-        return equilibrium_gradient(net, self.cost, settled_freely(self, net, x).require(), x, y)
+        return _settled_gradient(self, net, x, y)
 
 
 class FeedbackLearner(AbstractLearner):
@@ -168,10 +156,10 @@ class FeedbackLearner(AbstractLearner):
             net = transposed_channel(net)
         signals = None if self.tol is None else settle(net, (x, y), tol=self.tol)
         change = feedback_change(net, x, y, channel=self.channel, key=drop, signals=signals)
-        return net, _told_of_path(net, change, x, y, signals)
+        return net, _step_of_path(net, change, x, y, signals)
 
     def outputs(self, net: Any, x: Batch) -> Answers:
-        return _fed_forward(net, x)
+        return fed_forward(net, x)
 
     def gradient(self, net: Any, x: Batch, y: Batch) -> PyTree:
         return path_gradient(net, x, y)
@@ -204,10 +192,10 @@ class TargetLearner(AbstractLearner):
         if loss is not None:
             net = self._with_trained_decoders(net, x, loss, key)
         change = feedback_change(net, x, y)
-        return net, _told_of_path(net, change, x, y)
+        return net, _step_of_path(net, change, x, y)
 
     def outputs(self, net: Any, x: Batch) -> Answers:
-        return _fed_forward(net, x)
+        return fed_forward(net, x)
 
     def gradient(self, net: Any, x: Batch, y: Batch) -> PyTree:
         return path_gradient(net, x, y)
@@ -250,15 +238,22 @@ def path_gradient(path: Pathway, x: Batch, y: Batch) -> PyTree:
     return eqx.tree_at(places, nowhere, jax.grad(loss)(places(path)), is_leaf=lambda n: n is None)
 
 
-def settled_freely(learner: ContrastLearner | GradientLearner, net: AbstractField, x: Batch):
-    """The free phase as `learner` settles it."""
-    limits = {"tol": learner.tol, "method": learner.method, "max_time": learner.max_time}
-    return settle(net, x, **limits)
+Settling = ContrastLearner | GradientLearner
 
 
-def _settled_outputs(learner: Any, net: AbstractField, x: Batch) -> Answers:
-    free = settled_freely(learner, net, x)
+def _limits(learner: Settling) -> dict[str, Any]:
+    """How each of its phases settles."""
+    return {"tol": learner.tol, "method": learner.method, "max_time": learner.max_time}
+
+
+def _settled_outputs(learner: Settling, net: AbstractField, x: Batch) -> Answers:
+    free = settle(net, x, **_limits(learner))
     return jax.vmap(lambda s: learner.cost.output(net.read(s)))(free.state), free.ok
+
+
+def _settled_gradient(learner: Settling, net: AbstractField, x: Batch, y: Batch) -> PyTree:
+    free = settle(net, x, **_limits(learner)).require()
+    return equilibrium_gradient(net, learner.cost, free, x, y)
 
 
 def _read(net: AbstractField, cost: AbstractCost, state: PyTree, y: Batch) -> tuple[Array, Array]:
@@ -271,20 +266,22 @@ def _read(net: AbstractField, cost: AbstractCost, state: PyTree, y: Batch) -> tu
     return jax.vmap(one)(state, y)
 
 
-def _fed_forward(path: Pathway, x: Batch) -> Answers:
+def fed_forward(path: Any, x: Batch) -> Answers:
+    """The outputs of a net with a `forward` pass, which always settles."""
     outputs = jax.vmap(lambda x: path.forward(x).activities[-1])(x)
     return outputs, jnp.ones(len(x), bool)
 
 
-def _told_of_path(
+def _step_of_path(
     path: Pathway, change: PyTree, x: Batch, y: Batch, signals: Settled | None = None
 ) -> Step:
-    outputs, ok = _fed_forward(path, x)
+    outputs, ok = fed_forward(path, x)
     used = ok if signals is None else signals.ok
-    return _told(change, outputs, y, jax.vmap(path.cost)(outputs, y), ok, used)
+    return step_of(change, outputs, y, jax.vmap(path.cost)(outputs, y), ok, used)
 
 
-def _told(change: PyTree, outputs: Array, y: Batch, costs: Array, ok: Array, used: Array) -> Step:
+def step_of(change: PyTree, outputs: Array, y: Batch, costs: Array, ok: Array, used: Array) -> Step:
+    """The `Step` of samples: those that are `ok` settled freely, those `used` in every phase."""
     wrong = (jnp.argmax(outputs, axis=1) != jnp.argmax(y, axis=1)) | ~ok
     dtype = costs.dtype
     total = jnp.sum(jnp.where(ok, costs, 0))

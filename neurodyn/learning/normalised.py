@@ -28,7 +28,7 @@ from ..field import AbstractField, unit_leak
 from ..systems.feedback import ForwardPass, TargetFeedback, require_shapes
 from ..systems.leaky import Weights
 from ..systems.pathway import Pathway, Sample
-from .learner import AbstractLearner, Answers, Batch, Step
+from .learner import AbstractLearner, Answers, Batch, Step, fed_forward, step_of
 from .target import decoders_of, require_targets
 
 EPSILON = 1e-8
@@ -187,14 +187,11 @@ class NormalisedLearner(AbstractLearner):
 
         change = jax.tree.map(jnp.negative, jax.grad(total)(_learnt(net)))
         refreshed = eqx.tree_at(_statistics, net, _moved(net, now, self.momentum))
-        right = jnp.argmax(h[-1], axis=1) == jnp.argmax(y, axis=1)
-        loss = jnp.mean(jax.vmap(net.path.cost)(h[-1], y))
-        wrong, settled = 1 - jnp.mean(right, dtype=loss.dtype), jnp.ones_like(loss)
-        return refreshed, Step(_filled(net, change), loss, wrong, settled)
+        costs, ok = jax.vmap(net.path.cost)(h[-1], y), jnp.ones(len(x), bool)
+        return refreshed, step_of(_filled(net, change), h[-1], y, costs, ok, ok)
 
     def outputs(self, net: Any, x: Batch) -> Answers:
-        outputs = jax.vmap(lambda x: net.forward(x).activities[-1])(x)
-        return outputs, jnp.ones(len(x), bool)
+        return fed_forward(net, x)
 
     def gradient(self, net: Any, x: Batch, y: Batch) -> PyTree:
         def loss(values):
