@@ -1,8 +1,8 @@
 """`python -m benchmarks.gradient`: the gradient of a settled objective, its cost and its error.
 
-A 784-512-512-10 network of leaky integrators with untied tanh weights, clamped to images, settles
-to max |μ| ≤ 1e-6; the objective is the mean of ½‖y − output‖² at rest. Each method runs in a
-process of its own, whose peak memory is its own. All are compared with the gradient that NumPy
+A 784-512-512-10 network of leaky integrators with untied weights, clamped to images, settles to
+max |μ| ≤ 1e-6 by `Sweep`; the objective is the mean of ½‖y − output‖² at rest. Each method runs
+in a process of its own, whose peak memory is its own. All are compared with the gradient that NumPy
 finds by one LU per sample, at states settled to 1e-12.
 """
 
@@ -47,7 +47,7 @@ def targets(samples: int) -> jax.Array:
 
 
 def settled(given: Problem) -> nd.Settled:
-    return nd.settle(given.field, given.inputs, tol=given.tol).require()
+    return nd.settle(given.field, given.inputs, tol=given.tol, method=nd.Sweep()).require()
 
 
 def only_settle(given: Problem, y: jax.Array, free: nd.Settled) -> PyTree:
@@ -59,7 +59,8 @@ def exact(given: Problem, y: jax.Array, free: nd.Settled) -> PyTree:
 
 
 def recurrent(given: Problem, y: jax.Array, free: nd.Settled) -> PyTree:
-    return recurrent_backprop(given.field, COST, free, given.inputs, y, tol=given.tol)
+    options = {"tol": given.tol, "method": nd.Sweep()}
+    return recurrent_backprop(given.field, COST, free, given.inputs, y, **options)
 
 
 @eqx.filter_jit
@@ -75,20 +76,28 @@ def through_solver(given: Problem, y: jax.Array, free: nd.Settled) -> PyTree:
 
 METHODS = (
     Method("settle", only_settle, "the free phase alone, which the next two take as given"),
-    Method("equilibrium_gradient", exact, "its default here: GMRES by products with Jᵀ, judged"),
-    Method("recurrent_backprop", recurrent, "the adjoint flow, settled to 1e-6"),
+    Method("equilibrium_gradient", exact, "its default here: sweeps to 1.5e-8, which also judge"),
+    Method("recurrent_backprop", recurrent, "the adjoint flow, settled by sweeps to max 1e-6"),
     Method(
         "through the solver",
         through_solver,
-        "jax.grad of settle, by diffrax's checkpointed adjoint; settling is part of it",
+        "jax.grad of settle by Relax, diffrax's checkpointed adjoint; settling is part of it",
     ),
 )
+
+
+RATES: dict[str, tuple[Callable, Callable]] = {
+    "tanh": (np.tanh, lambda s: 1 - np.tanh(s) ** 2),
+    "hard_sigmoid": (lambda s: np.clip(s, 0, 1), lambda s: (s > 0) & (s < 1)),
+}
+"""ρ and ρ′ in NumPy."""
 
 
 def reference(given: Problem, y: jax.Array) -> nd.LayeredLeakyIntegrator:
     """The gradient by NumPy alone: λ = (1 − W D)⁻ᵀ ∂C/∂s, D = diag ρ′(s), one LU per sample."""
     net, sizes = given.field, SIZES[1:]
-    tight = nd.settle(net, given.inputs, tol=1e-12).require().state
+    rate, rate_slope = RATES[given.activation]
+    tight = nd.settle(net, given.inputs, tol=1e-12, method=nd.Sweep()).require().state
     ends = np.cumsum((0, *sizes))
     parts = [slice(*pair) for pair in itertools.pairwise(ends)]
     weights = np.zeros((ends[-1], ends[-1]))
@@ -97,12 +106,12 @@ def reference(given: Problem, y: jax.Array) -> nd.LayeredLeakyIntegrator:
         weights[parts[k], parts[k + 1]] = net.feedback[k]
     sums = jax.tree.map(np.zeros_like, net)
     for x, target, *layers in zip(given.inputs, y, *tight, strict=True):
-        rates = [np.tanh(layer) for layer in layers]
+        rates = [rate(np.asarray(layer)) for layer in layers]
         slope = np.zeros(ends[-1])
         slope[parts[-1]] = layers[-1] - target
-        damped = np.eye(ends[-1]) - weights * (1 - np.concatenate(rates) ** 2)
+        damped = np.eye(ends[-1]) - weights * rate_slope(np.concatenate(layers))
         costate = [np.linalg.solve(damped.T, slope)[part] for part in parts]
-        below = [np.tanh(x), *rates]
+        below = [rate(np.asarray(x)), *rates]
         for k, total in enumerate(sums.forward):
             total += np.outer(costate[k], below[k])
         for k, total in enumerate(sums.feedback):
@@ -110,10 +119,10 @@ def reference(given: Problem, y: jax.Array) -> nd.LayeredLeakyIntegrator:
     return jax.tree.map(lambda total: jnp.asarray(total) / len(y), sums)
 
 
-def one(name: str, samples: int, rounds: int) -> dict:
+def one(name: str, activation: str, samples: int, rounds: int) -> dict:
     """One method, timed `rounds` times after compiling, in a process whose memory is its own."""
     method = next(m for m in METHODS if m.name == name)
-    given, y = problem("tanh", "float64", samples), targets(samples)
+    given, y = problem(activation, "float64", samples), targets(samples)
     free = settled(given)
 
     def timed() -> tuple[PyTree, float]:
@@ -158,9 +167,9 @@ def table(rows: list[dict]) -> str:
     return "\n".join(markdown_table(COLUMNS, rows, "|---|" + "---:|" * (len(COLUMNS) - 1)))
 
 
-def report(rows: list[dict], samples: int, rounds: int) -> str:
+def report(rows: list[dict], activation: str, samples: int, rounds: int) -> str:
     about = {
-        "network": "-".join(map(str, SIZES)) + ", tanh, untied Glorot weights, key 0, from rest",
+        "network": f"{'-'.join(map(str, SIZES))}, {activation}, untied Glorot weights, from rest",
         "images": f"{samples} of {images(samples)[1]}, float64, random one-hot targets",
         "machine": f"{processor()}, {os.cpu_count()} cores, JAX on {jax.default_backend()}",
         "versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
@@ -175,9 +184,10 @@ def report(rows: list[dict], samples: int, rounds: int) -> str:
     )
 
 
-def measured(samples: int, rounds: int) -> list[dict]:
-    options = ("--samples", str(samples), "--rounds", str(rounds), "--one")
-    return [in_its_own_process("benchmarks.gradient", *options, m.name) for m in METHODS]
+def measured(activation: str, samples: int, rounds: int) -> list[dict]:
+    options = ("--samples", str(samples), "--rounds", str(rounds), "--activation", activation)
+    start = ("benchmarks.gradient", *options, "--one")
+    return [in_its_own_process(*start, m.name) for m in METHODS]
 
 
 def main() -> None:
@@ -187,6 +197,7 @@ def main() -> None:
         description="Time, memory and accuracy of the gradient of a settled objective.",
     )
     parser.add_argument("--samples", type=int, default=64, help="images in the batch (default 64)")
+    parser.add_argument("--activation", choices=RATES, default="tanh", help="(default tanh)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is run (default 5)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
     parser.add_argument("--one", metavar="METHOD", help="one row, as JSON")
@@ -196,12 +207,13 @@ def main() -> None:
     if given.markdown and not given.markdown.parent.is_dir():
         parser.error(f"there is no folder {given.markdown.parent}: make it first.")
     if given.one:
-        print(json.dumps(one(given.one, given.samples, given.rounds)))
+        print(json.dumps(one(given.one, given.activation, given.samples, given.rounds)))
         return
-    rows = measured(given.samples, given.rounds)
+    problem_and_rounds = given.activation, given.samples, given.rounds
+    rows = measured(*problem_and_rounds)
     print("\n" + table(rows))
     if given.markdown:
-        given.markdown.write_text(report(rows, given.samples, given.rounds), encoding="utf-8")
+        given.markdown.write_text(report(rows, *problem_and_rounds), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
     [003 Eq 44]  dp/dt = J(s(T − t))ᵀ p       along a trajectory, p(0) = ∂C/∂s at its end
 
 The first is solved here, and judged: by LU and the whole spectrum, or by products with Jᵀ alone.
+The next file does it faster where the field tells its leak.
 """
 
 from collections.abc import Callable
@@ -82,7 +83,7 @@ class Solved(NamedTuple):
 
     `residual` of the fixed point itself; `missed`, the largest entry of |Jᵀλ + ∂C/∂s| relative to
     that of ∂C/∂s; `abscissa`, the largest real part of the eigenvalues, or what is known of it
-    from below; `singular` and `unstable`, by these eigenvalues.
+    from below (zero from sweeps: it is less); `singular` and `unstable`, by these eigenvalues.
     """
 
     costate: State
@@ -93,26 +94,43 @@ class Solved(NamedTuple):
     unstable: FlagPerSample
 
 
-def solve_adjoint(adjoint: AdjointFlow, sample: Sample, rtol: Scalar, dense: bool) -> Solved:
-    """λ with Jᵀλ = −∂C/∂s for ONE sample, by LU or by products with Jᵀ alone [003 Eq 32]."""
-    drive = adjoint.field.drive(sample.x)
-    pullback, slope = adjoint_drive = adjoint.drive(sample)
-    residual = residual_of(adjoint.field, sample.state, drive)
-    if dense:
-        jacobian = dense_jacobian(adjoint.field, sample.state, drive)
-        costate, found = _by_factors(jacobian, slope)
-        width = jnp.finfo(residual.dtype).eps * len(jacobian) * jnp.linalg.norm(jacobian)
-    else:
-        found, width = ritz_values(pullback, sample.state), residual
-        # one after the other: see `in_turn` on decompositions of a batch that run at once
-        known = jnp.isfinite(found[0][0].real)
-        ordered = jax.tree.map(lambda c: jnp.where(known, c, jnp.nan), slope)
-        costate = _by_products(pullback, ordered, rtol)
+def by_factors(adjoint: AdjointFlow, sample: Sample) -> Solved:
+    """λ of ONE sample by LU, judged by all eigenvalues."""
+    jacobian = dense_jacobian(adjoint.field, sample.state, adjoint.field.drive(sample.x))
+    _, slope = adjoint.drive(sample)
+    flat, unravel = jax.flatten_util.ravel_pytree(slope)
+    costate = unravel(jnp.linalg.solve(jacobian.T, -flat))
+    eigenvalues = jnp.linalg.eigvals(jacobian)
+    known = eigenvalues, jnp.zeros_like(eigenvalues.real)
+    rounding = jnp.finfo(flat.dtype).eps * len(jacobian) * jnp.linalg.norm(jacobian)
+    return _judged(adjoint, sample, costate, known, rounding)
+
+
+def by_products(adjoint: AdjointFlow, sample: Sample, rtol: Scalar) -> Solved:
+    """λ of ONE sample by GMRES, judged by what Arnoldi's method sees of the eigenvalues.
+
+    GMRES and not BiCGStab, which is faster on nearly singular nets, but was measured to break down
+    on strong skew ones: those that are left to this function, since sweeps run away on them.
+    """
+    pullback, slope = adjoint.drive(sample)
+    known = ritz_values(pullback, sample.state)
+    # one after the other: see `in_turn` on decompositions of a batch that run at once
+    done = jnp.isfinite(known[0][0].real)
+    ordered = jax.tree.map(lambda c: jnp.where(done, c, jnp.nan), slope)
+    costate = _by_krylov(pullback, ordered, rtol)
+    return _judged(adjoint, sample, costate, known, jnp.zeros_like(rtol))
+
+
+def _judged(
+    adjoint: AdjointFlow, sample: Sample, costate: State, known: tuple[Any, Any], rounding: Scalar
+) -> Solved:
+    """`costate`, and what the eigenvalues, `known` with their doubt, say of the fixed point."""
+    (values, doubt), residual = known, residual_at(adjoint, sample)
     # what rounding, or a state known to its residual, may make of an eigenvalue that is zero
-    width = jnp.maximum(jnp.maximum(width, residual), jnp.sqrt(jnp.finfo(residual.dtype).eps))
-    values, doubt = found
+    width = jnp.maximum(jnp.maximum(rounding, residual), jnp.sqrt(jnp.finfo(residual.dtype).eps))
     abscissa = jnp.max(values.real - doubt)
-    off = largest(adjoint.flow(_zero(costate), costate, adjoint_drive))
+    _, slope = drive = adjoint.drive(sample)
+    off = largest(adjoint.flow(_zero(costate), costate, drive))
     return Solved(
         costate=costate,
         residual=residual,
@@ -123,18 +141,16 @@ def solve_adjoint(adjoint: AdjointFlow, sample: Sample, rtol: Scalar, dense: boo
     )
 
 
+def residual_at(adjoint: AdjointFlow, sample: Sample) -> Scalar:
+    """max |μ| of the fixed point, not of the adjoint."""
+    return residual_of(adjoint.field, sample.state, adjoint.field.drive(sample.x))
+
+
 def _zero(state: State) -> Scalar:
     return jnp.zeros_like(jax.tree.leaves(state)[0], shape=())
 
 
-def _by_factors(jacobian: Float[Array, "n n"], slope: State) -> tuple[State, tuple[Array, Any]]:
-    flat, unravel = jax.flatten_util.ravel_pytree(slope)
-    costate = unravel(jnp.linalg.solve(jacobian.T, -flat))
-    eigenvalues = jnp.linalg.eigvals(jacobian)
-    return costate, (eigenvalues, jnp.zeros_like(eigenvalues.real))
-
-
-def _by_products(pullback: Callable, slope: State, rtol: Scalar) -> State:
+def _by_krylov(pullback: Callable, slope: State, rtol: Scalar) -> State:
     structure = jax.eval_shape(lambda s: s, slope)
     operator = lx.FunctionLinearOperator(lambda v: pullback(v)[0], structure)
     tolerance: Any = rtol / 2  # traced, so that another one compiles nothing anew

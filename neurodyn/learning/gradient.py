@@ -16,18 +16,32 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from ..aliases import PerSample, State
-from ..batching import in_turn, over_batch, prepare
+from ..aliases import PerSample, State, Time
+from ..batching import over_batch, prepare
 from ..cost import AbstractCost
 from ..field import AbstractField, is_concrete
 from ..settle import AbstractMethod, NotSettledError, Settled, residual_of, settle
-from .adjoint import AdjointFlow, Sample, Solved, solve_adjoint
+from .adjoint import AdjointFlow, Sample, Solved
+from .costate import solve_adjoint
 
 DENSE = 256
 """States of up to so many numbers are solved by LU, and their whole spectrum is judged."""
 
 LOOSE = 1e-4
 """The residual up to which a bare state counts as settled, unless told otherwise."""
+
+
+class _Driven(AbstractField):
+    """What an adjoint flow is driven by, as a field that is checked without any derivative."""
+
+    adjoint: AdjointFlow
+
+    def shapes(self) -> tuple[PyTree, PyTree]:
+        return self.adjoint.shapes()
+
+    def flow(self, t: Time, state: State, drive: Sample, /) -> State:
+        field = self.adjoint.field
+        return field.flow(t, drive.state, field.drive(drive.x))
 
 
 def checked_sample(
@@ -39,7 +53,7 @@ def checked_sample(
         raise ValueError(
             "net has no floating arrays to differentiate by: make its weights fields of a module."
         )
-    _, sample, batch = prepare(adjoint, None, Sample(state, x, y))
+    _, sample, batch = prepare(_Driven(adjoint), None, Sample(state, x, y))
     return adjoint, sample, batch
 
 
@@ -60,13 +74,12 @@ def _weight_gradient(adjoint: AdjointFlow, costate: State, sample: Sample, batch
 
 
 @eqx.filter_jit
-def _exact(adjoint, sample, tol, rtol, ok, dense, allow_unstable, batch):
-    mapped = in_turn if dense else over_batch
-    solved = mapped(lambda _, s: solve_adjoint(adjoint, s, rtol, dense), batch)(None, sample)
+def _of_sound(adjoint, sample, solved, tol, rtol, ok, allow_unstable, batch):
+    """The gradient, which is NaN where a sample is not settled, not solved or not to be trusted."""
     fine = ok & (solved.residual <= tol) & (solved.missed <= rtol) & ~solved.singular
     fine = fine & (allow_unstable | ~solved.unstable)
     costate = jax.tree.map(lambda v: jnp.where(fine.all(), v, jnp.nan), solved.costate)
-    return _weight_gradient(adjoint, costate, sample, batch), solved
+    return _weight_gradient(adjoint, costate, sample, batch)
 
 
 def equilibrium_gradient(
@@ -90,7 +103,8 @@ def equilibrium_gradient(
     is the residual up to which a state counts as settled: by default twice that of the `Settled`
     given and √eps, 1e-4 for a bare state. `rtol` bounds the error of the linear solve, relative to
     ∂C/∂s: √eps of the dtype by default. `dense` says how it is solved: by LU (the default up to
-    256 numbers in a state), or by products with Jᵀ alone, GMRES.
+    256 numbers in a state), or by products with Jᵀ alone: sweeps layer by layer, where these also
+    show that every sample's fixed point attracts, else GMRES.
 
     **Returns** the gradient, shaped like `net`: floating arrays become their gradient, all else
     None. Numbers such as λ or γ have one too: leave them out of a step. Its error is that of the
@@ -100,9 +114,12 @@ def equilibrium_gradient(
     inputs that do not fit, a state that is not at rest, a fixed point that is singular (on a curve
     of them, say: its gradient does not exist) or unstable, and where the linear solve misses
     `rtol`. At an unstable point the gradient exists, but the flow does not follow it: ask with
-    `allow_unstable`. With LU all eigenvalues are judged; without, what 40 products with Jᵀ show of
-    the outermost ones, so that a narrow instability, or a zero eigenvalue deep within the others,
-    can pass. Far from normal matrices may be refused though stable: then ask for `dense=True`.
+    `allow_unstable`. With LU all eigenvalues are judged. Sweeps, for fields with one `leak` for all
+    and two colours of layers (see `Sweep`), get rid of noise only where all modes attract; one bad
+    fixed point in a hundred may pass. What they do not accept, and what other fields have, is
+    judged by what 40 products with Jᵀ show of the outermost eigenvalues, so that a narrow
+    instability, or a zero eigenvalue deep within the others, can pass, and far from normal matrices
+    may be refused though stable: then ask for `dense=True`.
     Where values are traced by `jit` nothing is refused: the gradient is NaN.
 
     Where an activation is clipped, or a state by `Projected`, the derivative is that of the units
@@ -124,7 +141,8 @@ def equilibrium_gradient(
     dense = sum(leaf.size for leaf in flat) <= DENSE if dense is None else dense
     limits = jnp.asarray(tol, dtype), jnp.asarray(rtol, dtype)
     allowed = jnp.asarray(allow_unstable)  # an array, so that both ways are compiled at once
-    gradient, solved = _exact(adjoint, sample, *limits, ok, dense, allowed, batch)
+    solved = solve_adjoint(adjoint, sample, limits[1], dense, batch)
+    gradient = _of_sound(adjoint, sample, solved, *limits, ok, allowed, batch)
     if is_concrete(solved.residual):
         _require_sound(solved, tol, rtol, allow_unstable)
         _require_finite(gradient)
