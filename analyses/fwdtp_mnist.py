@@ -185,6 +185,7 @@ def state_errors(report: published.Report, found: dict[str, list[Run]]) -> None:
                     else "no more than two published deviations above"
                 )
                 + beside_dtp(runs[0], found),
+                difference=f"{ours[rule] - mean:+.2f} points",
             )
         report.numbers[NAMES[rule]] = {
             "error": error(runs),

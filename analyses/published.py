@@ -87,9 +87,9 @@ class Report:
         verdict = REACHED if reached else NOT_REACHED
         self.statements.append(Statement(published, ours, verdict, why, difference))
 
-    def measure(self, what: str, *, ours: str, why: str = "") -> None:
+    def measure(self, what: str, *, ours: str, why: str = "", difference: str = "") -> None:
         """Add a finding of our own."""
-        self.statements.append(Statement(what, ours, MEASURED, why))
+        self.statements.append(Statement(what, ours, MEASURED, why, difference))
 
     @property
     def verdict(self) -> str:

@@ -58,12 +58,15 @@ def state_rows(report: published.Report, found: dict[str, Run]) -> None:
             continue
         said = f"{row}: " + ", ".join(f"{rule} {_said(*entry[rule])}" for rule in ours)
         told = ", ".join(f"{rule} {_told(run)}" for rule, run in ours.items())
+        apart = ", ".join(
+            f"{rule} {runs.accuracy(run)[0] - entry[rule][0]:+.1f}" for rule, run in ours.items()
+        )
         if min(run["epochs"] for run in ours.values()) < EPOCHS / 2:
-            report.measure(said, ours=told, why=_as_long(found, ours))
+            report.measure(said, ours=told, why=_as_long(found, ours), difference=apart)
         else:
             reached = all(near(run, entry[rule]) for rule, run in ours.items())
             why = "" if reached else _still(ours)
-            report.state(said, ours=told, reached=reached, why=why)
+            report.state(said, ours=told, reached=reached, why=why, difference=apart)
     steps = [name for name in found if name.startswith("step")]
     if steps:
         report.measure(

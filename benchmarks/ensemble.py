@@ -28,6 +28,7 @@ from scipy.integrate import solve_ivp
 import neurodyn as nd
 from neurodyn.field import largest
 
+from . import numba_loop
 from .conditions import PACKAGES, in_its_own_process, markdown_table, processor
 
 TOL = 1e-8
@@ -38,12 +39,16 @@ Weights = Float[np.ndarray, "n 2"]
 
 
 class Method(NamedTuple):
-    """A way to bring many starts to rest, the most starts that it is given, and a word on it."""
+    """A way to bring many starts to rest, the most starts that it is given, and a word on it.
+
+    With `all_cores` it has as many devices, or threads, as the machine has cores.
+    """
 
     name: str
     run: Callable[[Weights], Weights]
     most: int
     note: str
+    all_cores: bool = False
 
 
 def flow() -> nd.ChainFlow:
@@ -58,6 +63,11 @@ def goes_left(a: Weights) -> Bool[np.ndarray, " n"]:
     """The exact basin of the left branch of a1 a2 = 1."""
     x, y = a.T
     return ((x <= -1) & (y - x**2 / 2 <= -1.5)) | ((x > -1) & (x < 0) & (x * y > 1))
+
+
+def with_ensemble(a: Weights) -> Weights:
+    devices = jax.devices() if len(jax.devices()) > 1 else None
+    return np.asarray(nd.ensemble(flow(), a, tol=TOL, devices=devices).state)
 
 
 def with_basins(a: Weights) -> Weights:
@@ -117,12 +127,34 @@ def with_scipy(a: Weights) -> Weights:
     return np.array([solve_ivp(mu, (0, 1000), start, **options).y[:, -1] for start in a])
 
 
+def with_numba(a: Weights) -> Weights:
+    like_relax = {"rtol": 1e-6, "atol": 1e-6, "fraction": 1e-3}
+    return numba_loop.settle(a, tol=TOL, cores=len(jax.devices()), **like_relax)
+
+
+def with_plain_numba(a: Weights) -> Weights:
+    return numba_loop.settle(a, tol=TOL, rtol=FINE, atol=TOL / 10, cores=len(jax.devices()))
+
+
 METHODS = (
+    Method(
+        "neurodyn.ensemble",
+        with_ensemble,
+        10**7,
+        "its default: 1,024 lanes, refilled as trajectories end, Relax(accuracy=1e-6); one device",
+    ),
+    Method(
+        "neurodyn.ensemble, all cores",
+        with_ensemble,
+        10**7,
+        "the same with JAX_NUM_CPU_DEVICES set to the number of cores, and devices=jax.devices()",
+        all_cores=True,
+    ),
     Method(
         "neurodyn.basins",
         with_basins,
         10**6,
-        "its default: settled 1,024 at a time by Relax(accuracy=1e-6), then judged and labelled",
+        "its default: settled as by neurodyn.ensemble, then judged and labelled",
     ),
     Method(
         "neurodyn.basins, finer",
@@ -150,6 +182,22 @@ METHODS = (
         SCIPY_STARTS,
         "solve_ivp with rtol=1e-8, atol=1e-9 and a terminal event on max |μ|, μ in plain NumPy, "
         f"one start after another; {SCIPY_STARTS:,} of them tell what more would cost",
+    ),
+    Method(
+        "Numba, all cores",
+        with_numba,
+        10**6,
+        "an adaptive RK45 by hand in scalars, one start after another on each core, with "
+        "neurodyn's step control and its accuracy of 1e-6; where Numba is installed",
+        all_cores=True,
+    ),
+    Method("Numba", with_numba, 10**6, "the same on one core"),
+    Method(
+        "Numba, plain control",
+        with_plain_numba,
+        10**6,
+        "the same on one core with rtol=1e-8, atol=1e-9 alone, the fastest of eight settings from "
+        "1e-9 to 1e-4 of those that come to rest",
     ),
 )
 
@@ -220,11 +268,18 @@ def report(rows: list[dict]) -> str:
     return "\n".join(["# Ensembles: results", "", *lines, "", table(rows), ""])
 
 
+def methods(count: int) -> list[Method]:
+    """Those that are given so many starts; Numba's only where it is installed."""
+    there = numba_loop.installed()
+    return [m for m in METHODS if count <= m.most and (there or not m.name.startswith("Numba"))]
+
+
 def measured(count: int, rounds: int) -> list[dict]:
     """The rows of one number of starts: the methods by turns, `rounds` times."""
     trials: dict[str, list[dict]] = {}
     for _ in range(rounds):
-        for method in (m for m in METHODS if count <= m.most):
+        for method in methods(count):
+            os.environ["JAX_NUM_CPU_DEVICES"] = str(os.cpu_count() if method.all_cores else 1)
             row = in_its_own_process("benchmarks.ensemble", "--one", method.name, str(count))
             trials.setdefault(method.name, []).append(row)
     return [merged(rows) for rows in trials.values()]
@@ -246,7 +301,7 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.ensemble",
-        description="Starts per second to the verdict, by neurodyn, bare diffrax and SciPy.",
+        description="Starts per second to the verdict, by neurodyn, bare diffrax, SciPy and Numba.",
     )
     parser.add_argument("--quick", action="store_true", help="1,000 and 10,000 starts, one round")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is run (default 3)")
@@ -260,7 +315,7 @@ def main() -> None:
         parser.error("--rounds is below 1: give a positive number.")
     if given.markdown and not given.markdown.parent.is_dir():
         parser.error(f"there is no folder {given.markdown.parent}: make it first.")
-    counts = [10**k for k in ((3, 4) if given.quick else (3, 4, 5, 6))]
+    counts = [10**k for k in ((3, 4) if given.quick else (3, 4, 5, 6, 7))]
     rounds = 1 if given.quick else given.rounds
     rows = [row for count in counts for row in measured(count, rounds)]
     print("\n" + table(rows))

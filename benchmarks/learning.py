@@ -33,7 +33,7 @@ from rich.markdown import Markdown
 import neurodyn as nd
 from neurodyn import data
 from neurodyn.files import write_whole
-from neurodyn.settle import AbstractMethod, Settled, residual_of
+from neurodyn.resting import AbstractMethod, Settled, residual_of
 
 from .conditions import PACKAGES, markdown_table, processor
 from .problem import SIZES, images

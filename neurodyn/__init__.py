@@ -28,6 +28,7 @@ from .cost import RateCost as RateCost
 from .cost import SoftmaxCrossEntropy as SoftmaxCrossEntropy
 from .cost import SquaredError as SquaredError
 from .cycles import Cycle as Cycle
+from .ensemble import ensemble as ensemble
 from .expression import SymbolicField as SymbolicField
 from .expression import classic_field as classic_field
 from .expression import field_from_sympy as field_from_sympy
@@ -40,6 +41,7 @@ from .field import Projected as Projected
 from .field import Scaled as Scaled
 from .fixed_sets import FixedArc as FixedArc
 from .fixed_sets import FixedPoint as FixedPoint
+from .follow import Follow as Follow
 from .functions import EnergyField as EnergyField
 from .functions import Field as Field
 from .integrate import Trajectory as Trajectory
@@ -98,11 +100,11 @@ from .linearise import lipschitz as lipschitz
 from .polish import Polish as Polish
 from .portrait import Portrait as Portrait
 from .portrait import portrait as portrait
+from .relax import Relax as Relax
+from .resting import AbstractMethod as AbstractMethod
+from .resting import NotSettledError as NotSettledError
+from .resting import Settled as Settled
 from .separatrices import Separatrix as Separatrix
-from .settle import AbstractMethod as AbstractMethod
-from .settle import NotSettledError as NotSettledError
-from .settle import Relax as Relax
-from .settle import Settled as Settled
 from .settle import residual as residual
 from .settle import residuals_along as residuals_along
 from .settle import settle as settle

@@ -1,6 +1,6 @@
 """Basins of attraction: to which attractor each of many starts goes.
 
-The starts are settled in chunks, and the ends that belong together are given one label. An
+The starts are settled as an ensemble, and the ends that belong together are given one label. An
 attractor is a point, or a whole curve or surface of fixed points, as learning flows have them: two
 ends are on the same one if attracting fixed points lead from one to the other.
 """
@@ -8,8 +8,10 @@ ends are on the same one if attracting fixed points lead from one to the other.
 import collections
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Any
 
+import diffrax as dfx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +23,10 @@ from .batching import prepare
 from .field import AbstractField
 from .grouping import SHORT, FixedSet, group
 from .integrate import verdict_names
-from .settle import AbstractMethod, Relax, settle
+from .relax import Relax
+from .resting import AbstractMethod, Settled
+from .settle import settle
+from .starts import LANES, Starts, follower, settle_blocks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +87,8 @@ def basins(
     sample; `tol` and `max_time` as in `settle`; `method`, by default `Relax(accuracy=1e-6)`, which
     moves the boundary between basins by about that much; `merge`, how far apart ends may be and
     still count as one point, by default 1e-4 of the size of the box around starts and ends;
-    `chunk`, how many starts are settled together: they wait for the slowest among them, and more
-    at a time suit an accelerator; `progress` shows a bar on stderr.
+    `chunk`, how many starts another method than `Relax` settles together: they wait for the slowest
+    among them; `progress` shows a bar on stderr.
 
     **Returns** a `Basins`. Ends on a curve or surface of fixed points have one label if a walk
     along attracting fixed points joins them, in steps of 1/500 of that box: a repelling stretch
@@ -143,8 +148,28 @@ def _flat(states: PyTree) -> Shaped[np.ndarray, "n d"]:
 def _settle_all(
     flow: AbstractField, starts: PyTree, inputs: PyTree, chunk: int, progress: bool, options: dict
 ) -> list[np.ndarray]:
-    """Ends, residuals, times and verdicts of all starts, settled chunk by chunk."""
-    count, parts = len(jax.tree.leaves(starts)[0]), []
+    """Ends, residuals, times and verdicts of all starts."""
+    method = options["method"]
+    if isinstance(method, Relax) and isinstance(method.solver, dfx.AbstractERK):
+        given, rules = Starts(flow, starts), follower(flow, inputs, **options)
+        blocks = given.blocks()
+        runs = settle_blocks(
+            rules, given, blocks, lanes=LANES, size=blocks[0][1], progress=progress
+        )
+        parts = [run for _, run in runs]
+    else:
+        parts = list(_in_chunks(flow, starts, inputs, chunk, progress, options))
+    columns = [
+        (_flat(run.state), run.residual, run.time, verdict_names(run.verdict)) for run in parts
+    ]
+    return [np.concatenate(column) for column in zip(*columns, strict=True)]
+
+
+def _in_chunks(
+    flow: AbstractField, starts: PyTree, inputs: PyTree, chunk: int, progress: bool, options: dict
+) -> Iterator[Settled]:
+    """What another method finds, chunk by chunk."""
+    count = len(jax.tree.leaves(starts)[0])
     for begin in rich.progress.track(
         range(0, count, chunk),
         "settling",
@@ -155,9 +180,7 @@ def _settle_all(
         rows = np.minimum(np.arange(begin, begin + chunk), count - 1)
         states = jax.tree.map(lambda leaf, rows=rows: leaf[rows], starts)
         run = settle(flow, inputs, states, **options)
-        end = _flat(jax.tree.map(np.asarray, run.state))
-        parts.append((end, run.residual, run.time, verdict_names(run.verdict)))
-    return [np.concatenate(column)[:count] for column in zip(*parts, strict=True)]
+        yield jax.tree.map(lambda leaf, n=count - begin: np.asarray(leaf)[:n], run)
 
 
 def _ranked(

@@ -4,16 +4,20 @@ A field knows ONE sample (`AbstractField.shapes`). A leaf with one axis more tha
 and all batched leaves must agree; a leaf without it is shared by the batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_batching import custom_vmap
 from jaxtyping import PyTree
 
 from .field import AbstractField, is_concrete
+
+FEWEST = 32
+"""Batches of up to so many samples are not made smaller while they run."""
 
 
 def _as_array(name: str, given: Any) -> jax.Array:
@@ -74,7 +78,8 @@ def _check_leaf(name: str, leaf: Any, shape: jax.ShapeDtypeStruct) -> jax.Array:
     return given.astype(shape.dtype)
 
 
-def _check_tree(name: str, tree: PyTree, shapes: PyTree) -> PyTree:
+def check_tree(name: str, tree: PyTree, shapes: PyTree) -> PyTree:
+    """`tree` as arrays fit for `shapes`, or a sentence on why not, with its `name`."""
     wanted = jax.tree.structure(shapes)
     if jax.tree_util.treedef_is_leaf(wanted) and isinstance(tree, list):
         tree = _as_array(name, tree)  # plain numbers for a single array
@@ -119,8 +124,8 @@ def prepare(
         raise ValueError("field has weights that are NaN or infinite.")
     if state is None:
         state = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), state_shapes)
-    state = _check_tree("state0", state, state_shapes)
-    inputs = _check_tree("inputs", inputs, input_shapes)
+    state = check_tree("state0", state, state_shapes)
+    inputs = check_tree("inputs", inputs, input_shapes)
 
     def batch_axis(leaf, shape):
         return leaf.shape[0] if leaf.ndim > len(shape.shape) else None
@@ -156,3 +161,57 @@ def in_turn(function: Callable[[PyTree, PyTree], PyTree], batch: int | None) -> 
     if batch is None:
         return function
     return lambda state, inputs: jax.lax.map(lambda sample: function(*sample), (state, inputs))
+
+
+def while_going(
+    going: Callable[[PyTree], Any],
+    advance: Callable[[PyTree, PyTree], PyTree],
+    run: PyTree,
+    constants: PyTree,
+) -> PyTree:
+    """`run = advance(run, constants)` while `going(run)`, for ONE sample.
+
+    What `jax.lax.while_loop` does, but mapped over a batch it makes the batch smaller as samples
+    finish: the others are moved together each time that half of them are done, so that few slow
+    samples do not cost as much as many. All arrays that `advance` needs are in `run` and
+    `constants`. It cannot be differentiated.
+    """
+
+    @custom_vmap
+    def loop(run, constants):
+        return jax.lax.while_loop(going, lambda r: advance(r, constants), run)
+
+    @loop.def_vmap
+    def together(size, batched, run, constants):
+        def spread(leaf, there):
+            return leaf if there else jnp.broadcast_to(leaf, (size, *jnp.shape(leaf)))
+
+        def moved(run, constants):
+            new, on = advance(run, constants), going(run)
+            return jax.tree.map(lambda a, b: jnp.where(on, a, b), new, run)
+
+        own = jax.tree.map(lambda there: 0 if there else None, batched[1])
+        run, all_going = jax.tree.map(spread, run, batched[0]), jax.vmap(going)
+        for count, left in _halves(size):
+            rows = jnp.argsort(~all_going(run))[:count]  # those that go first, in their order
+            here = jax.tree.map(lambda leaf, rows=rows: leaf[rows], run)
+            needs = jax.tree.map(
+                lambda leaf, there, rows=rows: leaf[rows] if there else leaf, constants, batched[1]
+            )
+            here = jax.lax.while_loop(
+                lambda r, left=left: all_going(r).sum() > left,
+                lambda r, needs=needs: jax.vmap(moved, (0, own))(r, needs),
+                here,
+            )
+            run = jax.tree.map(lambda leaf, new, rows=rows: leaf.at[rows].set(new), run, here)
+        return run, jax.tree.map(lambda _: True, run)
+
+    return loop(run, constants)
+
+
+def _halves(size: int) -> Iterator[tuple[int, int]]:
+    """How many samples go on together, and at how many left the next, smaller round begins."""
+    while size > FEWEST:
+        yield size, size // 2
+        size //= 2
+    yield size, 0

@@ -24,7 +24,8 @@ from .learning.contrast import Contrast, contrast
 from .learning.feedback import feedback_change
 from .learning.gradient import equilibrium_gradient
 from .learning.learner import path_gradient
-from .settle import NotSettledError, Settled, settle
+from .resting import NotSettledError, Settled
+from .settle import settle
 from .systems.pathway import Pathway
 
 Arrays = dict[str, Array]

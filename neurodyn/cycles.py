@@ -18,7 +18,8 @@ from jaxtyping import Array, Float
 from .field import AbstractField
 from .integrate import integrate, solve, verdict_names
 from .planar import PlanarFlow, Points, values
-from .settle import Relax, settle
+from .relax import Relax
+from .settle import settle
 from .stepping import step_control
 
 RETURNS = 5  # crossings of the line that are looked at for the way back

@@ -63,6 +63,13 @@ class AbstractField(eqx.Module):
         mu = self.flow(t, state, drive)
         return jax.tree.map(lambda s, m, rate: s + m / rate, state, mu, self.leak())
 
+    def has_energy(self) -> bool:
+        """Whether the flow runs down an energy, so that the eigenvalues of its Jacobian are real.
+
+        False, the default, where that is not known.
+        """
+        return False
+
     def layers(self, state: State, /) -> tuple[Array, ...]:
         """The activity of each layer, for people to look at: the leaves of the state by default."""
         return tuple(jax.tree.leaves(state))
@@ -100,6 +107,9 @@ class AbstractEnergy(AbstractField):
     def energy(self, state: State, inputs: Inputs, /) -> Scalar:
         """E of ONE sample."""
 
+    def has_energy(self) -> bool:
+        return True
+
 
 class AbstractWrapper(AbstractField):
     """A field made from another, with the same state and, unless it says otherwise, its inputs."""
@@ -111,6 +121,9 @@ class AbstractWrapper(AbstractField):
 
     def drive(self, inputs: Inputs, /) -> Drive:
         return self.field.drive(inputs)
+
+    def has_energy(self) -> bool:
+        return self.field.has_energy()
 
     def layers(self, state: State, /) -> tuple[Array, ...]:
         return self.field.layers(state)

@@ -13,7 +13,8 @@ from .aliases import Drive, Scalar, State
 from .field import AbstractField, largest
 from .integrate import Verdict, evaluations
 from .linearise import dense_jacobian
-from .settle import AbstractMethod, Relax, Settled, require_positive, residual_of
+from .relax import Relax
+from .resting import AbstractMethod, Settled, require_positive, residual_of
 
 
 class _Near(eqx.Module):

@@ -19,7 +19,7 @@ import xarray as xr
 
 from .files import writable, write_whole
 from .integrate import VERDICTS, Trajectory, Verdict, verdict_names
-from .settle import Settled
+from .resting import Settled
 
 _PACKAGES = ("neurodyn", "jax", "diffrax", "optimistix", "equinox", "numpy", "scipy")
 PER_SAMPLE = ("residual", "time", "steps", "evaluations")

@@ -16,24 +16,27 @@ flow comes nearer, and fills it as ω → 0.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal
 from jaxtyping import Array, Int
 
 from .aliases import Drive, Scalar, State
+from .batching import while_going
 from .field import AbstractField, largest
+from .implicit import fixed, resting
 from .integrate import Verdict
-from .settle import AbstractMethod, Settled, require_positive, residual_of
+from .resting import AbstractMethod, Settled, require_positive, residual_of
 
 Count = Int[Array, ""]
 Colours = tuple[tuple[int, ...], ...]
 
-SHORTER, LONGER = 0.7, 1.01
+SHORTER, LONGER = 0.7, 1.02
 """What the share of the way is multiplied by where sweeps get no closer, and where one does."""
 
 SHORTEST = 0.1
-"""The least share of the way to where a layer rests; the largest is 1."""
+"""The least share of the way to where a layer rests."""
 
 GROWN = 3.0
 """How much the change may grow in one sweep before the share is cut at once."""
@@ -71,9 +74,10 @@ class Sweep(AbstractMethod):
     `patience` sweeps therefore goes a smaller share of the way, until it gets on again. It may
     still end as `out_of_steps` or `diverged`: ask `Relax` then.
 
-    **Fields:** `patience`; `max_steps`, sweeps per sample; `bound`, the size of a state entry that
-    counts as divergence. A nudge that undoes the leak, as β ≤ −1 does for the squared error, is
-    `diverged`.
+    **Fields:** `patience`; `most`, the largest share of the way, grown to while sweeps come closer:
+    above 1 is over-relaxation, for fields that run down an energy; `max_steps`, sweeps per
+    sample; `bound`, the size of a state entry that counts as divergence. A nudge that undoes the
+    leak, as β ≤ −1 does for the squared error, is `diverged`.
 
     >>> import jax, jax.numpy as jnp, neurodyn as nd
     >>> net = nd.LayeredLeakyIntegrator.init((4, 6, 3), key=jax.random.key(0))
@@ -83,30 +87,36 @@ class Sweep(AbstractMethod):
     """
 
     patience: int = 10
+    most: float = 1.0
     bound: float = 1e9
     max_steps: int = 1000
 
     def __check_init__(self):
-        require_positive(self, "patience", "bound", "max_steps")
+        require_positive(self, "patience", "most", "bound", "max_steps")
 
     def settle_one(
         self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
     ) -> Settled:
+        given = field, drive
+        field, drive, state = fixed((field, drive, state))
         sweep = _sweep_of(field, state, drive)
-        bound, one = jnp.asarray(self.bound, tol.dtype), jnp.ones_like(tol)
+        arrays, rest = eqx.partition((field, drive), eqx.is_array)
+        bound, share = (jnp.asarray(n, tol.dtype) for n in (self.bound, min(self.most, 1.0)))
 
         def unfinished(run):
             more = ~(run.residual <= tol) & (run.residual <= bound)  # false for NaN
             return more & (run.sweeps < self.max_steps)
 
+        def moving(run):
+            more = ~(run.change <= run.target) & (run.change <= self.bound)
+            return more & (run.sweeps < self.max_steps)
+
+        def onward(run, arrays):
+            return self._after(run, *sweep(run, *eqx.combine(arrays, rest)))
+
         def sweep_and_judge(run):
-            going = unfinished(run)  # false for a sample that waits for others of its batch
-
-            def moving(run):
-                still = ~(run.change <= run.target) & (run.change <= bound)
-                return going & still & (run.sweeps < self.max_steps)
-
-            run = jax.lax.while_loop(moving, lambda run: self._after(run, *sweep(run)), run)
+            run = run._replace(target=jnp.where(unfinished(run), run.target, jnp.inf))
+            run = while_going(moving, onward, run, arrays)
             return run._replace(
                 residual=residual_of(field, run.state, drive),
                 change=bound,
@@ -116,12 +126,12 @@ class Sweep(AbstractMethod):
             )
 
         none = jnp.zeros((), int)
-        start = _Run(state, bound, bound, tol, one, jnp.inf * one, none, none, none)
+        start = _Run(state, bound, bound, tol, share, jnp.inf * share, none, none, none)
         run = jax.lax.while_loop(unfinished, sweep_and_judge, start)
         lost = ~(largest(run.state) <= bound) | ~(run.residual <= bound)
         unsettled = Verdict.where(lost, Verdict.diverged, Verdict.out_of_steps)
         return Settled(
-            state=run.state,
+            state=resting(*given, run.state, run.residual <= tol),
             residual=run.residual,
             time=jnp.zeros_like(max_time),
             steps=run.sweeps,
@@ -134,7 +144,7 @@ class Sweep(AbstractMethod):
         closer = change < run.least
         waited = jnp.where(closer, 0, run.waited + 1)
         tired = (waited >= self.patience) | (change > GROWN * run.change)
-        longer = jnp.where(closer, jnp.minimum(LONGER * run.share, 1), run.share)
+        longer = jnp.where(closer, jnp.minimum(LONGER * run.share, self.most), run.share)
         return run._replace(
             state=state,
             change=change,
@@ -145,20 +155,18 @@ class Sweep(AbstractMethod):
         )
 
 
-def _sweep_of(
-    field: AbstractField, state: State, drive: Drive
-) -> Callable[[_Run], tuple[State, Scalar]]:
-    """One sweep: the state after it, and the largest residual of a layer when its turn came."""
-    leak = field.leak()
-    if leak is None:
+def _sweep_of(field: AbstractField, state: State, drive: Drive) -> Callable:
+    """One sweep of `(run, field, drive)`: the state after it, and the largest residual of a layer
+    when its turn came."""
+    if field.leak() is None:
         raise TypeError(
             f"field is {type(field).__name__}, which is not known to leak layer by layer: settle "
             "it by Relax(), or write its `leak`."
         )
-    rates, colours = jax.tree.leaves(leak), colouring(field, state, drive)
+    colours = colouring(field, state, drive)
 
-    def sweep(run):
-        layers, tree = jax.tree.flatten(run.state)
+    def sweep(run, field, drive):
+        rates, (layers, tree) = jax.tree.leaves(field.leak()), jax.tree.flatten(run.state)
         t = jnp.zeros_like(layers[0], shape=())
         residuals = []
         for colour in colours:

@@ -8,7 +8,7 @@ from jax.flatten_util import ravel_pytree
 
 import neurodyn as nd
 from neurodyn.linearise import dense_jacobian
-from neurodyn.settle import residual_of
+from neurodyn.resting import residual_of
 
 
 def joined(tree) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The costate by sweeps of the transposed system, against NumPy's LU; the judgement is honest."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -17,7 +19,7 @@ SIZES = (20, 150, 100, 20)  # more numbers in a state than are solved by LU
 BATCH = 4
 RNG = np.random.default_rng(0)
 X, Y = (jnp.asarray(RNG.random((BATCH, n))) for n in (SIZES[0], SIZES[-1]))
-FINE = {"rtol": 1e-10}
+FINE: Any = {"rtol": 1e-10}
 
 
 def net_of(gain=0.7, activation=nd.tanh):

@@ -17,7 +17,7 @@ from .. import data, record
 from ..comparison import Bench, compare_pathway, ladder
 from ..cost import SquaredError
 from ..files import writable
-from ..settle import NotSettledError
+from ..resting import NotSettledError
 from . import networks, rules_rows, rules_table
 from .rules_rows import Row, degrees
 from .rules_table import FEED_FORWARD, WITHOUT_BETA, Drawing, Pair

@@ -12,7 +12,8 @@ from jaxtyping import Float
 
 from ..integrate import integrate, verdict_names
 from ..linearise import kind_names, linearise
-from ..settle import Relax, settle
+from ..relax import Relax
+from ..settle import settle
 from .subject import Subject
 
 TOL = 1e-9  # of the residual

@@ -14,7 +14,8 @@ from ..aliases import Layers, State
 from ..field import AbstractField
 from ..integrate import Verdict, integrate
 from ..linearise import linearise
-from ..settle import Settled, residuals_along
+from ..resting import Settled
+from ..settle import residuals_along
 from ..systems.pathway import Pathway
 
 DRAWN = slice(32)  # samples

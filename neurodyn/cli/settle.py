@@ -18,7 +18,8 @@ from ..aliases import Layers
 from ..field import AbstractField
 from ..files import writable
 from ..integrate import verdict_names
-from ..settle import Settled, settle
+from ..resting import Settled
+from ..settle import settle
 from ..systems.catalogue import phases
 from ..systems.pathway import Pathway
 from . import networks, overview, own

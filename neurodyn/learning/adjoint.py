@@ -21,7 +21,7 @@ from ..aliases import Drive, FlagPerSample, Inputs, PerSample, Scalar, State, Ti
 from ..cost import AbstractCost
 from ..field import AbstractField, largest
 from ..linearise import dense_jacobian
-from ..settle import residual_of
+from ..resting import residual_of
 
 KRYLOV = 40
 """Products with Jᵀ that go into an estimate of the rightmost eigenvalue."""

@@ -19,7 +19,8 @@ from ..batching import over_batch, prepare
 from ..cost import AbstractCost
 from ..field import AbstractField, is_concrete
 from ..integrate import Verdict, verdict_names
-from ..settle import AbstractMethod, NotSettledError, Settled, residual, settle
+from ..resting import AbstractMethod, NotSettledError, Settled
+from ..settle import residual, settle
 from .choose import Task, rule_named
 from .phases import is_synapse
 

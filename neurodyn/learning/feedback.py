@@ -15,7 +15,8 @@ from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from ..batching import prepare
 from ..field import is_concrete
-from ..settle import Settled, residual
+from ..resting import Settled
+from ..settle import residual
 from ..systems.pathway import Pathway
 from .channel import Channel
 from .gradient import rest_bound

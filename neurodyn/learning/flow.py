@@ -20,7 +20,8 @@ from ..aliases import Inputs, Scalar, State, Time
 from ..cost import AbstractCost
 from ..field import AbstractField, concrete_array, is_concrete, like
 from ..naming import closest
-from ..settle import AbstractMethod, settle
+from ..resting import AbstractMethod
+from ..settle import settle
 from ..systems.pathway import Pathway
 from .choose import RULES
 from .contrast import contrast

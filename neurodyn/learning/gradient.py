@@ -20,7 +20,8 @@ from ..aliases import PerSample, State, Time
 from ..batching import over_batch, prepare
 from ..cost import AbstractCost
 from ..field import AbstractField, is_concrete
-from ..settle import AbstractMethod, NotSettledError, Settled, residual_of, settle
+from ..resting import AbstractMethod, NotSettledError, Settled, residual_of
+from ..settle import settle
 from .adjoint import AdjointFlow, Sample, Solved
 from .costate import solve_adjoint
 

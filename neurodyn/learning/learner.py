@@ -18,7 +18,8 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 from ..aliases import Scalar
 from ..cost import AbstractCost
 from ..field import AbstractField
-from ..settle import AbstractMethod, Settled, settle
+from ..resting import AbstractMethod, Settled
+from ..settle import settle
 from ..systems.pathway import Pathway
 from .channel import Channel
 from .contrast import contrast

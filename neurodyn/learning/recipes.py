@@ -14,7 +14,7 @@ from ..activation import Activation, tanh
 from ..cost import SoftmaxCrossEntropy, SquaredError
 from ..field import AbstractField
 from ..naming import closest
-from ..settle import AbstractMethod
+from ..resting import AbstractMethod
 from ..sweep import Sweep
 from ..systems.catalogue import NETWORKS
 from ..systems.pathway import Pathway

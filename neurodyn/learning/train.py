@@ -22,7 +22,7 @@ from jaxtyping import Array, PRNGKeyArray
 from ..alignment import alignment
 from ..data import Dataset, require_sound
 from ..field import AbstractField
-from ..settle import NotSettledError
+from ..resting import NotSettledError
 from .keeping import Position, Row, RunFolder, described, listening
 from .learner import AbstractLearner
 from .phases import is_synapse
