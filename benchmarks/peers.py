@@ -1,4 +1,4 @@
-"""Four ways to settle a batch, each as its own documentation would have it and tuned in good faith.
+"""Ways to settle a batch, each as its own documentation would have it and tuned in good faith.
 
 Every function takes a `Problem` and its settings, starts at rest, computes the clamped drive once,
 and returns when the answer is there. Where a method has several `settings`, the fastest that
@@ -30,9 +30,17 @@ class Peer(NamedTuple):
     settings: tuple[dict[str, float], ...] = ({},)
 
 
-def settle(problem: Problem) -> Run:
-    settled = nd.settle(problem.field, problem.inputs, tol=problem.tol)
+def settle(problem: Problem, method: nd.AbstractMethod | None = None) -> Run:
+    settled = nd.settle(problem.field, problem.inputs, tol=problem.tol, method=method)
     return Run(jax.block_until_ready(settled.state), int(settled.evaluations.max()))
+
+
+def follow(problem: Problem) -> Run:
+    return settle(problem, nd.Follow())
+
+
+def sweep(problem: Problem) -> Run:
+    return settle(problem, nd.Sweep())
 
 
 def at_rest(field: nd.LayeredLeakyIntegrator, dtype) -> tuple[Array, ...]:
@@ -119,6 +127,8 @@ PEERS = (
         settle,
         "its default, Relax(), untuned: Tsit5 whose error per step is a share of the way it covers",
     ),
+    Peer("neurodyn Follow", follow, "Follow(): the flow until it is near, then sweeps, untuned"),
+    Peer("neurodyn Sweep", sweep, "Sweep(): block Gauss–Seidel from the start, untuned"),
     Peer(
         "SciPy RK45",
         rk45,

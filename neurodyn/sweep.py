@@ -32,7 +32,7 @@ from .resting import AbstractMethod, Settled, require_positive, residual_of
 Count = Int[Array, ""]
 Colours = tuple[tuple[int, ...], ...]
 
-SHORTER, LONGER = 0.7, 1.02
+SHORTER, LONGER = 0.7, 1.01
 """What the share of the way is multiplied by where sweeps get no closer, and where one does."""
 
 SHORTEST = 0.1
