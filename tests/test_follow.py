@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import random_net
 from test_sweep import BATCH, COST, SIZES, Pair, X, Y, flat, names, net_of
 
 import neurodyn as nd
@@ -127,12 +126,12 @@ def test_where_sweeps_fail_the_flow_goes_on_from_where_it_was_left():
         assert (np.asarray(run.evaluations) > np.asarray(plain.evaluations)).all()
 
 
-def test_float32_and_one_sample():
+def test_one_sample_in_float32():
     net = jax.tree.map(lambda w: w.astype(jnp.float32), net_of(nd.hard_sigmoid))
-    many = nd.settle(net, X.astype(jnp.float32), tol=1e-4, method=nd.Follow()).require()
     one = nd.settle(net, X[3].astype(jnp.float32), tol=1e-4, method=nd.Follow()).require()
-    assert {leaf.dtype for leaf in jax.tree.leaves(many)} >= {jnp.dtype("float32")}
-    np.testing.assert_allclose(flat(one.state), flat(many.state)[3], atol=1e-5)
+    assert {leaf.dtype for leaf in jax.tree.leaves(one.state)} == {jnp.dtype("float32")}
+    fine = nd.settle(net_of(nd.hard_sigmoid), X[3], tol=1e-9, method=nd.Sweep()).require()
+    np.testing.assert_allclose(flat(one.state), flat(fine.state), atol=1e-3)
 
 
 def test_near_must_be_positive():
@@ -188,14 +187,13 @@ def test_a_shrinking_batch_inside_another_vmap():
 # The derivative of a fixed point
 
 
-@pytest.mark.parametrize("method", [nd.Follow(), nd.Sweep()], ids=lambda m: type(m).__name__)
-def test_the_gradient_through_settle_is_that_of_the_fixed_point(method):
+def test_the_gradient_through_settle_is_that_of_the_fixed_point():
     net = net_of(nd.tanh, 0.6)
     start = tuple(jnp.full((BATCH, n), 0.1) for n in SIZES[1:])
 
     @jax.jit
     def objective(net, x, start):
-        end = nd.settle(net, x, start, tol=1e-10, method=method).state
+        end = nd.settle(net, x, start, tol=1e-10, method=nd.Sweep()).state
         return jnp.mean(jax.vmap(COST)(end, Y))
 
     by_net, by_x, by_start = jax.jit(jax.grad(objective, (0, 1, 2)))(net, X, start)
@@ -236,14 +234,3 @@ def test_samples_that_do_not_rest_have_no_derivative():
         return nd.settle(flat_out, x, tol=1e-8, method=nd.Follow()).state.sum()
 
     assert np.isnan(jax.grad(anywhere)(jnp.zeros(1))).all()
-
-
-def test_the_steps_of_relax_can_still_be_differentiated():
-    net = random_net()
-    x = jnp.ones(net.sizes[0])
-
-    def output(x, method):
-        return nd.settle(net, x, tol=1e-10, method=method).state[-1].sum()
-
-    through, at_rest = (jax.grad(output)(x, m) for m in (nd.Relax(), nd.Follow()))
-    np.testing.assert_allclose(through, at_rest, atol=1e-6)
