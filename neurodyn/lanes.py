@@ -17,7 +17,6 @@ from .field import AbstractField, largest
 from .integrate import Verdict, evaluations
 from .relax import Relax
 from .resting import Settled, residual_of
-from .stepping import step_control
 from .unrolled import unrolled
 
 FIRST = 0.01  # the first step of every solve of diffrax that is not told another
@@ -63,14 +62,10 @@ class Follower(eqx.Module):
     max_time: Scalar
     method: Relax
 
-    def _control(self):
-        m, floor = self.method, jnp.asarray(4 * jnp.finfo(self.tol.dtype).eps, self.tol.dtype)
-        return step_control(m.accuracy, m.accuracy, norm=largest, fraction=m.fraction, floor=floor)
-
     def begin(self, state: State) -> Lane:
         """A lane at its start, not looked at yet."""
         term, solver, zero = dfx.ODETerm(self.field.flow), self.method.solver, self.max_time * 0
-        until, control = self._control().init(
+        until, control = self.method.control(self.tol.dtype).init(
             term,
             zero,
             self.max_time,
@@ -112,7 +107,7 @@ class Follower(eqx.Module):
         there, error, *_ = solver.step(term, t0, t1, here, self.drive, fresh, False)
         error = jax.tree.map(lambda e: jnp.where(jnp.isnan(e), jnp.inf, e), error)
         order: Any = solver.error_order(term)
-        keep, time, until, _, control, result = self._control().adapt_step_size(
+        keep, time, until, _, control, result = self.method.control(t0.dtype).adapt_step_size(
             t0, t1, here, there, self.drive, error, order, lane.control
         )
         goes_on = verdict == Verdict.completed

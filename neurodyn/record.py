@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jaxtyping import Int
 
 from .files import writable, write_whole
 from .integrate import VERDICTS, Trajectory, Verdict, verdict_names
@@ -32,11 +33,15 @@ def versions() -> dict[str, str]:
     }
 
 
+def verdict_codes(verdict: Verdict) -> Int[np.ndarray, "*batch"]:
+    """The place of each sample's verdict in `VERDICTS`."""
+    which = [np.asarray(verdict == getattr(Verdict, name)) for name in VERDICTS]
+    return np.asarray(np.argmax(which, axis=0))
+
+
 def _codes(verdict: Verdict, dims: tuple[str, ...]) -> xr.Variable:
-    names = verdict_names(verdict)
-    codes = np.select([names == name for name in VERDICTS], np.arange(len(VERDICTS)))
     meanings = {"flag_values": np.arange(len(VERDICTS)), "flag_meanings": " ".join(VERDICTS)}
-    return xr.Variable(dims, codes.astype(np.int64), meanings)
+    return xr.Variable(dims, verdict_codes(verdict).astype(np.int64), meanings)
 
 
 def _decode(code: jax.Array) -> Verdict:

@@ -12,7 +12,7 @@ from .aliases import Drive, Scalar, State
 from .field import AbstractField, largest
 from .integrate import Verdict, evaluations, solve
 from .resting import AbstractMethod, Settled, require_positive, residual_of
-from .stepping import step_control
+from .stepping import StepControl, step_control
 
 
 class _AtRest(eqx.Module):
@@ -88,8 +88,6 @@ class Relax(AbstractMethod):
         until: Callable,
     ) -> tuple[State, Any]:
         """The state where `until` first holds, or the solve ends otherwise, and the solution."""
-        # no larger, since high rates or weak damping make any fixed error hover above some `tol`
-        floor = jnp.asarray(4 * jnp.finfo(tol.dtype).eps, tol.dtype)
         solution = solve(
             field,
             state,
@@ -97,14 +95,20 @@ class Relax(AbstractMethod):
             jnp.zeros_like(max_time),
             max_time,
             solver=self.solver,
-            controller=step_control(
-                self.accuracy, self.accuracy, norm=largest, fraction=self.fraction, floor=floor
-            ),
+            controller=self.control(tol.dtype),
             saveat=dfx.SaveAt(t1=True),
             max_steps=self.max_steps,
             event=dfx.Event([until, _OutOfBounds(jnp.asarray(self.bound, tol.dtype))]),
         )
         return jax.tree.map(lambda y: y[-1], solution.ys), solution
+
+    def control(self, dtype: Any) -> StepControl:
+        """The control of its steps, for states of `dtype`."""
+        # no larger, since high rates or weak damping make any fixed error hover above some `tol`
+        floor = jnp.asarray(4 * jnp.finfo(dtype).eps, dtype)
+        return step_control(
+            self.accuracy, self.accuracy, norm=largest, fraction=self.fraction, floor=floor
+        )
 
     def _judge(self, state, residual, tol, result) -> Verdict:
         lost = ~(largest(state) <= self.bound) | ~jnp.isfinite(residual)

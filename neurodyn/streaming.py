@@ -25,9 +25,9 @@ import xarray as xr
 import zarr
 from jaxtyping import PyTree
 
-from .integrate import VERDICTS, Verdict
+from .integrate import VERDICTS
 from .lanes import Follower
-from .record import versions
+from .record import verdict_codes, versions
 from .resting import Settled
 from .starts import Rows, Starts, settle_blocks
 
@@ -156,9 +156,8 @@ def _schema(shapes: PyTree) -> dict[str, tuple[tuple[str, ...], tuple[int, ...],
 
 def _columns(run: Settled) -> list[np.ndarray]:
     """The arrays of `run` in the order of `_schema`, verdicts as codes."""
-    which = [np.asarray(run.verdict == getattr(Verdict, name)) for name in VERDICTS]
     numbers = map(np.asarray, (run.residual, run.time, run.steps, run.evaluations))
-    return [*jax.tree.leaves(run.state), *numbers, np.argmax(which, axis=0)]
+    return [*jax.tree.leaves(run.state), *numbers, verdict_codes(run.verdict)]
 
 
 def _opened(folder: pathlib.Path, plan: dict[str, Any]) -> tuple[zarr.Group, dict[str, zarr.Array]]:

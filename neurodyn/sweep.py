@@ -103,13 +103,15 @@ class Sweep(AbstractMethod):
         arrays, rest = eqx.partition((field, drive), eqx.is_array)
         bound, share = (jnp.asarray(n, tol.dtype) for n in (self.bound, min(self.most, 1.0)))
 
-        def unfinished(run):
-            more = ~(run.residual <= tol) & (run.residual <= bound)  # false for NaN
+        def above(size, goal, run):
+            more = ~(size <= goal) & (size <= self.bound)  # false for NaN
             return more & (run.sweeps < self.max_steps)
 
+        def unfinished(run):
+            return above(run.residual, tol, run)
+
         def moving(run):
-            more = ~(run.change <= run.target) & (run.change <= self.bound)
-            return more & (run.sweeps < self.max_steps)
+            return above(run.change, run.target, run)
 
         def onward(run, arrays):
             return self._after(run, *sweep(run, *eqx.combine(arrays, rest)))
