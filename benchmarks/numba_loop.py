@@ -23,7 +23,7 @@ def installed() -> bool:
 
 @functools.cache
 def _compiled() -> Callable[..., Any]:
-    import numba
+    numba: Any = importlib.import_module("numba")  # optional: not there for the type check
 
     @numba.njit(inline="always")
     def one(x, y, tol, rtol, atol, fraction):
@@ -104,7 +104,5 @@ def settle(
     cores: int,
 ) -> Float[np.ndarray, "n 2"]:
     """The ends of all starts, on `cores` threads."""
-    import numba
-
-    numba.set_num_threads(cores)
+    importlib.import_module("numba").set_num_threads(cores)
     return _compiled()(starts, tol, rtol, atol, fraction)
