@@ -39,7 +39,13 @@ TABLE = {
     "update 3 bit": row(96.5, 91.0, 92.2),
     "update 1 bit": row(92.5, 9.6, 90.7),
 }
-OTHERWISE = ("step 3 bit", "step 1 bit")  # another reading of quantised updates
+OTHERWISE = {  # other readings of quantised updates, and the rows of the table that they stand for
+    "signal 5 bit": "update 5 bit",
+    "signal 3 bit": "update 3 bit",
+    "signal 1 bit": "update 1 bit",
+    "step 3 bit": "update 3 bit",
+    "step 1 bit": "update 1 bit",
+}
 QUICK = {  # of the digits
     "baseline": ("BP", "RBP", "SRBP"),
     "top layer only": ("BP",),
@@ -52,8 +58,9 @@ def variant(row: str, rule: str) -> Variant:
     """What an entry of the table means.
 
     Sparse random feedback is scaled down as [004 Fig 4] says that it must be. What one sample
-    changes is quantised before the mean and the rate; in rows with "step" after the rate, so that
-    steps are multiples of α.
+    changes is quantised before the mean and the rate, synapse by synapse; in rows with "step" after
+    the rate, so that steps are multiples of α; in rows with "signal" it is made with quantised
+    signals, one for each unit.
     """
     feedback = RULES[rule]
     what, *number = row.split()
@@ -72,9 +79,12 @@ def variant(row: str, rule: str) -> Variant:
         "error": lambda: Channel(bits=int(number[0]), scale=2.0**-3),
         "dropout": lambda: Channel(dropout=int(number[0]) / 100),
         "update": lambda: Channel(update_bits=int(number[0]), update_scale=2.0**-6),
+        "signal": lambda: Channel(
+            update_bits=int(number[0]), update_scale=2.0**-6, update_of="signal"
+        ),
         "step": lambda: Channel(update_bits=int(number[0]), update_scale=2.0**-6 / RATE),
     }
-    decay = 0.0 if what in ("error", "update", "step") else DECAY  # [004 Sec 5.2]
+    decay = 0.0 if what in ("error", "update", "signal", "step") else DECAY  # [004 Sec 5.2]
     return Variant(feedback, FeedbackLearner(channels[what]()), decay=decay)
 
 

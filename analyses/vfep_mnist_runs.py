@@ -92,7 +92,7 @@ def settled(rule: str) -> nd.ContrastLearner:
 
 READINGS = {
     "projected-2": Reading("clipped as Eq 59, settled", TWO, True, settled("ep"), 70),
-    "projected-3": Reading("clipped as Eq 59, settled", THREE, True, settled("ep"), 30),
+    "projected-3": Reading("clipped as Eq 59, settled", THREE, True, settled("ep"), 70),
     "printed-2": Reading(
         "clipped as Eq 59, 200 and 100 steps of 0.001",
         TWO,

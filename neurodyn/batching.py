@@ -4,7 +4,7 @@ A field knows ONE sample (`AbstractField.shapes`). A leaf with one axis more tha
 and all batched leaves must agree; a leaf without it is shared by the batch.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -18,6 +18,10 @@ from .field import AbstractField, is_concrete
 
 FEWEST = 32
 """Batches of up to so many samples are not made smaller while they run."""
+
+KINDS = 1000
+_FITTING: set[Hashable] = set()
+"""The kinds of fields, up to `KINDS`, whose flow was seen to be shaped like their state."""
 
 
 def _as_array(name: str, given: Any) -> jax.Array:
@@ -35,6 +39,9 @@ def _all_finite(array: jax.Array) -> bool:
 
 def _check_flow(field: AbstractField, state_shapes: PyTree, input_shapes: PyTree) -> None:
     """Refuse a field whose flow is not shaped like its state: JAX would broadcast it in silence."""
+    kind = _kind((field, state_shapes, input_shapes))
+    if kind in _FITTING:  # the question takes longer than a small batch takes to settle
+        return
     wanted = jax.tree.leaves(state_shapes)
     if not wanted or not all(leaf.size for leaf in wanted):
         raise ValueError("field has no units: its state must hold at least one number per array.")
@@ -52,6 +59,25 @@ def _check_flow(field: AbstractField, state_shapes: PyTree, input_shapes: PyTree
             f"field returns {_in_words(found)}, but must return {_in_words(state_shapes)}, like "
             "its state and with its dtype."
         )
+    if kind is not None:
+        if len(_FITTING) >= KINDS:
+            _FITTING.clear()
+        _FITTING.add(kind)
+
+
+def _kind(tree: PyTree) -> Hashable | None:
+    """What all trees share that are traced alike; None where that cannot be told."""
+    leaves, structure = jax.tree.flatten(tree)
+    shaped = jax.Array | jax.ShapeDtypeStruct
+    told = tuple(
+        (leaf.shape, leaf.dtype) if isinstance(leaf, shaped) else (type(leaf), leaf)
+        for leaf in leaves
+    )
+    try:
+        hash((structure, told))
+    except TypeError:
+        return None
+    return structure, told
 
 
 def _check_leaf(name: str, leaf: Any, shape: jax.ShapeDtypeStruct) -> jax.Array:
@@ -123,7 +149,7 @@ def prepare(
     if not all(map(_all_finite, weights)):
         raise ValueError("field has weights that are NaN or infinite.")
     if state is None:
-        state = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), state_shapes)
+        state = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), state_shapes)
     state = check_tree("state0", state, state_shapes)
     inputs = check_tree("inputs", inputs, input_shapes)
 
@@ -168,12 +194,13 @@ def while_going(
     advance: Callable[[PyTree, PyTree], PyTree],
     run: PyTree,
     constants: PyTree,
+    by: int = 2,
 ) -> PyTree:
     """`run = advance(run, constants)` while `going(run)`, for ONE sample.
 
     What `jax.lax.while_loop` does, but mapped over a batch it makes the batch smaller as samples
-    finish: the others are moved together each time that half of them are done, so that few slow
-    samples do not cost as much as many. All arrays that `advance` needs are in `run` and
+    finish: the others are moved together each time that a half of them (or 1/`by`) is left, so that
+    few slow samples do not cost as much as many. All arrays that `advance` needs are in `run` and
     `constants`. It cannot be differentiated.
     """
 
@@ -192,7 +219,7 @@ def while_going(
 
         own = jax.tree.map(lambda there: 0 if there else None, batched[1])
         run, all_going = jax.tree.map(spread, run, batched[0]), jax.vmap(going)
-        for count, left in _halves(size):
+        for count, left in _rounds(size, by):
             rows = jnp.argsort(~all_going(run))[:count]  # those that go first, in their order
             here = jax.tree.map(lambda leaf, rows=rows: leaf[rows], run)
             needs = jax.tree.map(
@@ -209,9 +236,9 @@ def while_going(
     return loop(run, constants)
 
 
-def _halves(size: int) -> Iterator[tuple[int, int]]:
+def _rounds(size: int, by: int) -> Iterator[tuple[int, int]]:
     """How many samples go on together, and at how many left the next, smaller round begins."""
     while size > FEWEST:
-        yield size, size // 2
-        size //= 2
+        yield size, size // by
+        size //= by
     yield size, 0

@@ -1,17 +1,32 @@
 """Follow: the flow until it is near rest, sweeps to the end."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int
 
 from .aliases import Drive, FlagPerSample, Scalar, State
 from .field import AbstractField
+from .following import Follower, Lane
 from .implicit import fixed, resting
-from .integrate import Verdict
 from .relax import Relax
 from .resting import AbstractMethod, Settled, require_positive
 from .sweep import Sweep
+
+
+class _Run(NamedTuple):
+    """One sample: the flow up to `bound`, the sweeps so far and the `asked` evaluations of these,
+    and where both have come to."""
+
+    lane: Lane
+    bound: Scalar
+    steps: Int[Array, ""]
+    asked: Int[Array, ""]
+    end: Settled
+    goes_on: Bool[Array, ""]
 
 
 class Follow(AbstractMethod):
@@ -51,44 +66,54 @@ class Follow(AbstractMethod):
     ) -> Settled:
         given = field, drive
         field, drive, state = fixed((field, drive, state))
+
+        def follower(tol):
+            return Follower(field, drive, tol, max_time, self.flow)
+
+        lane = follower(tol).begin(state)
         if field.leak() is None:
-            end = self.flow.settle_one(field, state, drive, tol, max_time)
+            end = follower(tol).settled(follower(tol).through(lane).end())
         else:
-            end = self._in_two_parts(field, state, drive, tol, max_time)
-        return dataclasses.replace(end, state=resting(*given, end.state, end.ok))
+            end = self._in_two_parts(follower, lane, tol)
+        return dataclasses.replace(
+            end,
+            state=resting(*given, end.state, end.ok),
+            steps=end.steps.astype(int),
+            evaluations=end.evaluations.astype(int),
+        )
 
-    def _in_two_parts(self, field, state, drive, tol, max_time) -> Settled:
+    def _in_two_parts(
+        self, follower: Callable[[Scalar], Follower], lane: Lane, tol: Scalar
+    ) -> Settled:
+        """To `near`, and from there by sweeps; where these fail the flow goes on to the end."""
+        field, drive, max_time = follower(tol).field, follower(tol).drive, follower(tol).max_time
         sweep = self.tied if field.has_energy() else self.sweep
-        near = jnp.maximum(tol, jnp.asarray(self.near, tol.dtype))
 
-        def attempt(carry):
-            """Once to `near` and from there by sweeps; if these fail, by the flow alone."""
-            run, bound, _ = carry
-            flown = self.flow.settle_one(field, run.state, drive, bound, max_time - run.time)
-            flown = _summed(run, flown)
+        def attempt(run):
+            lane = follower(run.bound).through(run.lane)
+            flown = follower(run.bound).settled(lane.end())
             needed = flown.ok & ~(flown.residual <= tol)
             enough = jnp.where(needed, tol, jnp.inf)  # no sweep where there is nothing to do
-            swept = _summed(flown, sweep.settle_one(field, flown.state, drive, enough, max_time))
-            failed = needed & ~swept.ok
-            counts = dataclasses.replace(flown, steps=swept.steps, evaluations=swept.evaluations)
-            run = _choose(needed & swept.ok, swept, counts)
-            return run, tol, failed
+            swept = sweep.settle_one(field, flown.state, drive, enough, max_time)
+            steps = run.steps + swept.steps.astype(jnp.int32)
+            asked = run.asked + swept.evaluations.astype(jnp.int32)
+            summed = dataclasses.replace(
+                flown,
+                steps=flown.steps + steps,
+                evaluations=jnp.where(flown.evaluations < 0, -1, flown.evaluations + asked),
+            )
+            end = _choose(needed & swept.ok, _at(swept, summed), summed)
+            return _Run(lane, tol, steps, asked, end, needed & ~swept.ok)
 
-        none, count = jnp.zeros_like(tol), jnp.zeros((), int)
-        start = Settled(state, none, none, count, count, Verdict.timed_out)
-        run, _, _ = jax.lax.while_loop(
-            lambda carry: carry[2], attempt, (start, near, jnp.asarray(True))
-        )
-        return run
+        near, none = jnp.maximum(tol, jnp.asarray(self.near, tol.dtype)), jnp.zeros((), jnp.int32)
+        start = _Run(lane, near, none, none, follower(tol).settled(lane.end()), jnp.asarray(True))
+        return jax.lax.while_loop(lambda run: run.goes_on, attempt, start).end
 
 
-def _summed(before: Settled, after: Settled) -> Settled:
-    """`after` with the time and the work of what went before."""
+def _at(swept: Settled, flown: Settled) -> Settled:
+    """Where `swept` is, with the time and the work of `flown`."""
     return dataclasses.replace(
-        after,
-        time=before.time + after.time,
-        steps=before.steps + after.steps,
-        evaluations=jnp.where(after.evaluations < 0, -1, before.evaluations + after.evaluations),
+        flown, state=swept.state, residual=swept.residual, verdict=swept.verdict
     )
 
 

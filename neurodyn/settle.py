@@ -1,8 +1,8 @@
 """Settle a field: go to the fixed point that its flow goes to, and say honestly how it went.
 
-How to get there is a method object: `Relax`, the default, follows the flow all the way; `Follow`
-does until it is near, and sweeps to the end; `Sweep` only sweeps; `Polish` finishes a nearby state
-by Newton.
+How to get there is a method object: `Follow`, the default, follows the flow until it is near, and
+sweeps to the end; `Relax` follows it all the way; `Sweep` only sweeps; `Polish` finishes a nearby
+state by Newton.
 """
 
 from typing import Any
@@ -16,8 +16,8 @@ from jaxtyping import Array, Float, PyTree
 from .aliases import PerSample
 from .batching import over_batch, prepare
 from .field import AbstractField, AbstractNudged, is_concrete
+from .follow import Follow
 from .integrate import Trajectory
-from .relax import Relax
 from .resting import AbstractMethod, Settled, residual_of
 
 
@@ -40,14 +40,14 @@ def settle(
 ) -> Settled:
     """Settle every sample of `inputs` from `state0`, each judged by itself.
 
-    The field is taken to be autonomous. Differentiating the result differentiates the steps taken
-    by `Relax`, so that a start at rest gives zero; with `Follow` and `Sweep` it gives the
-    derivative of the fixed point (see `implicit`). The samples of a batch advance in lockstep,
+    The field is taken to be autonomous. The derivative of the result by weights and inputs is that
+    of the fixed point (see `implicit`); that of `Relax` is the derivative of the steps it takes,
+    so that a start at rest gives zero. The samples of a batch advance in lockstep,
     each with its own steps, until the last of them is done; finished ones stay as they are.
 
     **Arguments:** `inputs` and `state0` as for one sample, or with a leading batch axis each;
     `state0=None` starts at rest, at zero. `tol` bounds the residual max |μ| of a settled sample
-    and has no default. `method` is `Relax()` unless given. `max_time` is in leak time constants.
+    and has no default. `method` is `Follow()` unless given. `max_time` is in leak time constants.
 
     **Returns** a `Settled`. Failing to settle is a verdict, not an exception; chain `.require()`
     where the rest of your code needs fixed points.
@@ -69,9 +69,9 @@ def settle(
     if is_concrete(max_time) and not 0 < max_time < float("inf"):
         raise ValueError(f"max_time is {max_time}: it must be positive and finite.")
     if not (method is None or isinstance(method, AbstractMethod)):
-        raise TypeError(f"method is {method!r}: give a method object, such as neurodyn.Relax().")
+        raise TypeError(f"method is {method!r}: give a method object, such as neurodyn.Follow().")
     limits = jnp.asarray(tol, dtype), jnp.asarray(max_time, dtype)
-    return _settle(field, state, inputs, *limits, method or Relax(), batch)
+    return _settle(field, state, inputs, *limits, method or Follow(), batch)
 
 
 def residual(field: AbstractField, state: PyTree, inputs: PyTree) -> PerSample:

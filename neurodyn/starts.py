@@ -17,7 +17,8 @@ from jaxtyping import PyTree
 
 from .batching import check_tree, prepare
 from .field import AbstractField
-from .lanes import Follower, settle_block
+from .following import Follower
+from .lanes import settle_block
 from .relax import Relax
 from .resting import Settled
 from .settle import check_nudges, check_tolerance

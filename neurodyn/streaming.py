@@ -25,8 +25,8 @@ import xarray as xr
 import zarr
 from jaxtyping import PyTree
 
+from .following import Follower
 from .integrate import VERDICTS
-from .lanes import Follower
 from .record import verdict_codes, versions
 from .resting import Settled
 from .starts import Rows, Starts, settle_blocks

@@ -326,6 +326,21 @@ def test_quantised_updates_are_those_of_each_sample():
     np.testing.assert_allclose(grid, np.round(grid), atol=1e-12)
 
 
+def test_quantised_signals_are_those_of_each_unit_after_they_came_down():
+    path = net("skipped")
+    change = feedback_change(path, X, Y, channel=Channel(update_bits=2, update_of="signal"))
+    wanted = []
+    for x, y in zip(X, Y, strict=True):
+        signals, done = path.discrete((x, y)), path.forward(x)
+        errors = [
+            -s * rounded(np.asarray(j), 2, 2.0**-6)  # signals go uphill
+            for s, j in zip(done.slopes, signals, strict=True)
+        ]
+        below = (x, *done.activities[:-1])
+        wanted.append([np.outer(e, h) for e, h in zip(errors, below, strict=True)] + errors)
+    close(arrays(change), [np.mean(leaf, axis=0) for leaf in zip(*wanted, strict=True)], 1e-15)
+
+
 def test_bits_can_be_mapped_over():
     path = net()
     several = jnp.array([1.0, 3.0, 10.0])
@@ -512,6 +527,7 @@ def test_signals_of_something_else_are_refused(settled):
         (lambda: Channel(bits=2.5), ValueError, "bits is 2.5"),
         (lambda: Channel(bits=jnp.ones(3)), ValueError, r"bits has shape \(3,\)"),
         (lambda: Channel(update_bits=0), ValueError, "update_bits is 0"),
+        (lambda: Channel(update_of="bias"), ValueError, "update_of is 'bias': choose 'product'"),
         (lambda: Channel(scale=0.0), ValueError, "scale is 0"),
         (lambda: Channel(dropout=1.0), ValueError, "dropout is 1"),
         (lambda: sparse_channel(net(), 7, KEY), ValueError, "n is 7"),

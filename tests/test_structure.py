@@ -28,6 +28,7 @@ ORDER = [
     "implicit",
     "resting",
     "relax",
+    "following",
     "sweep",
     "follow",
     "settle",

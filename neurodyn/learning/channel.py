@@ -74,7 +74,9 @@ class Channel(eqx.Module):
     others being divided by 1 − p; `bits`, to which the signals of hidden units are quantised with
     the `scale` α; `update_bits` and `update_scale`, the same for the change that each sample makes,
     before these are averaged [004 Sec 5.2], and before any learning rate: where steps are to be
-    quantised, divide α by it; `adaptive`, whether the channel's own matrices change [004 Sec 3,
+    quantised, divide α by it; `update_of`, what of that change is quantised: the "product" at each
+    synapse, or the "signal" J_k of each unit that it is made with, the output's own error included,
+    after all signals have been sent down; `adaptive`, whether the channel's own matrices change [004 Sec 3,
     ARBP and ASRBP]. Numbers are arrays, so that they can be mapped by `jax.vmap`.
 
     Raises `ValueError` for numbers out of range.
@@ -93,6 +95,7 @@ class Channel(eqx.Module):
     scale: Scalar = eqx.field(converter=_one("scale"), default=2.0**-3)
     update_bits: Scalar | None = eqx.field(converter=_one("update_bits"), default=None)
     update_scale: Scalar = eqx.field(converter=_one("update_scale"), default=2.0**-6)
+    update_of: str = eqx.field(default="product", static=True)
     adaptive: bool = eqx.field(default=False, static=True)
 
     def __check_init__(self):
@@ -104,6 +107,8 @@ class Channel(eqx.Module):
             scale = _value(getattr(self, name))
             if scale is not None and not 0 < scale < float("inf"):
                 raise ValueError(f"{name} is {scale:g}: give a positive number.")
+        if self.update_of not in ("product", "signal"):
+            raise ValueError(f"update_of is {self.update_of!r}: choose 'product' or 'signal'.")
         share = _value(self.dropout)
         if share is not None and not 0 <= share < 1:
             raise ValueError(f"dropout is {share:g}: give a share from 0 up to, not with, 1.")
@@ -131,9 +136,14 @@ class Channel(eqx.Module):
         altered = AlteredFeedback(path.feedback, kept, bits, self.scale.astype(dtype))
         return eqx.tree_at(lambda p: p.feedback, path, altered)
 
-    def written(self, change: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The change of one sample, quantised if asked for."""
-        if self.update_bits is None:
+    @property
+    def writes_products(self) -> bool:
+        """Whether the change of each synapse is quantised by itself."""
+        return self.update_bits is not None and self.update_of == "product"
+
+    def written(self, change: Float[Array, "..."], of: str) -> Float[Array, "..."]:
+        """Products or signals of one sample as they go into its change, quantised if asked for."""
+        if self.update_bits is None or of != self.update_of:
             return change
         return quantise(change, self.update_bits, self.update_scale)
 

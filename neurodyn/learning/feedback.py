@@ -81,12 +81,13 @@ def _mean_change(path, channel, inputs, signals, key) -> Pathway:
     def one(sample, state, key):
         altered = channel.through(path, key)
         state = altered.discrete(sample) if state is None else state
+        state = jax.tree.map(lambda signal: channel.written(signal, "signal"), state)
         return altered.errors(state, sample), altered.forward(sample[0]).activities
 
     errors, activities = jax.vmap(one)(inputs, signals, keys)
     below = (inputs[0], *activities[:-1])
     change = [_mean_product(channel, e, h) for e, h in zip(errors, below, strict=True)]
-    change += [jnp.mean(channel.written(error), axis=0) for error in errors]
+    change += [jnp.mean(channel.written(error, "product"), axis=0) for error in errors]
     if channel.adaptive:
         change += [_mean_product(channel, activities[k], errors[j]) for k, j in routes(path)]
     return _filled(path, channel, change)
@@ -94,12 +95,12 @@ def _mean_change(path, channel, inputs, signals, key) -> Pathway:
 
 def _mean_product(channel: Channel, after: Array, before: Array) -> Array:
     """The mean over the batch of the outer products, each written as the channel can."""
-    if channel.update_bits is None:
+    if not channel.writes_products:
         return jnp.einsum("bi,bj->ij", after, before) / len(after)
 
     def add(total, sample):  # one after the other: all of them at once would fill the memory
         above, below = sample
-        return total + channel.written(above[:, None] * below[None, :]), None
+        return total + channel.written(above[:, None] * below[None, :], "product"), None
 
     total = jnp.zeros((after.shape[1], before.shape[1]), after.dtype)
     return jax.lax.scan(add, total, (after, before))[0] / len(after)
