@@ -39,13 +39,12 @@ TABLE = {
     "update 3 bit": row(96.5, 91.0, 92.2),
     "update 1 bit": row(92.5, 9.6, 90.7),
 }
-OTHERWISE = {  # other readings of quantised updates, and the rows of the table that they stand for
-    "signal 5 bit": "update 5 bit",
-    "signal 3 bit": "update 3 bit",
-    "signal 1 bit": "update 1 bit",
-    "step 3 bit": "update 3 bit",
-    "step 1 bit": "update 1 bit",
+READINGS = {  # of quantised updates, other than the printed one
+    "signal": "what is quantised is the signal of each unit, after all of them came down",
+    "step": "quantised after the rate, so that steps are multiples of α",
 }
+OTHERWISE = ("signal 5 bit", "signal 3 bit", "signal 1 bit", "step 3 bit", "step 1 bit")
+MISPRINTED = ("update 1 bit", "RBP")  # against the text beside the table
 QUICK = {  # of the digits
     "baseline": ("BP", "RBP", "SRBP"),
     "top layer only": ("BP",),

@@ -129,16 +129,35 @@ def made(sizes: tuple[int, ...], clipped: bool) -> nd.AbstractField:
 def run(name: str, options: published.Options) -> nd.Trained:
     """The run of one reading; of the quick form, a small net on digits."""
     reading = READINGS[name]
-    sets = images(options.quick)
     sizes = (64, *(64 for _ in reading.sizes[1:-1]), 10) if options.quick else reading.sizes
+    epochs = QUICK[name] if options.quick else reading.epochs
+    rates = RATES[reading.sizes]
+    return _taught(name, made(sizes, reading.clipped), reading.learner, rates, epochs, options)
+
+
+def cooled(name: str, warm: nd.Trained, options: published.Options) -> nd.Trained:
+    """A run taken up again at a tenth of its rates."""
+    reading, epochs = READINGS[name], 1 if options.quick else 5
+    rates = tuple(rate / 10 for rate in RATES[reading.sizes])
+    return _taught(f"{name}-cooled", warm.net, reading.learner, rates, epochs, options)
+
+
+def _taught(
+    name: str,
+    net: Any,
+    learner: nd.AbstractLearner,
+    rates: tuple[float, ...],
+    epochs: int,
+    options: published.Options,
+) -> nd.Trained:
     return trained(
         f"vfep-{name}",
-        made(sizes, reading.clipped),
-        reading.learner,
-        sets,
+        net,
+        learner,
+        images(options.quick),
         options,
-        optimiser=optax.chain(optax.sgd(1.0), nd.by_layer(RATES[reading.sizes])),
-        epochs=QUICK[name] if options.quick else reading.epochs,
+        optimiser=optax.chain(optax.sgd(1.0), nd.by_layer(rates)),
+        epochs=epochs,
         batch=BATCH,
         seed=SEED,
         probe=20,

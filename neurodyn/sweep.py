@@ -14,15 +14,15 @@ flow comes nearer, and fills it as ω → 0.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, PyTree
 
-from .aliases import Drive, Scalar, State
+from .aliases import Drive, FlagPerSample, Scalar, State
 from .batching import while_going
 from .field import AbstractField, largest
 from .implicit import fixed, resting
@@ -40,6 +40,13 @@ SHORTEST = 0.1
 
 GROWN = 3.0
 """How much the change may grow in one sweep before the share is cut at once."""
+
+COARSE = 2.0**-18
+"""The residual at which sweeps in float32 end, relative to the state if that is above 1: some ten
+times its rounding."""
+
+MANY = 2**14
+"""Fields of fewer numbers are not swept in float32 first: their products take no time."""
 
 
 class _Run(NamedTuple):
@@ -76,8 +83,9 @@ class Sweep(AbstractMethod):
 
     **Fields:** `patience`; `most`, the largest share of the way, grown to while sweeps come closer:
     above 1 is over-relaxation, for fields that run down an energy; `max_steps`, sweeps per
-    sample; `bound`, the size of a state entry that counts as divergence. A nudge that undoes the
-    leak, as β ≤ −1 does for the squared error, is `diverged`.
+    sample; `bound`, the size of a state entry that counts as divergence; `coarse`, whether fields
+    in float64 are swept in float32 as far as that goes. A nudge that undoes the leak, as β ≤ −1
+    does for the squared error, is `diverged`.
 
     >>> import jax, jax.numpy as jnp, neurodyn as nd
     >>> net = nd.LayeredLeakyIntegrator.init((4, 6, 3), key=jax.random.key(0))
@@ -88,6 +96,7 @@ class Sweep(AbstractMethod):
 
     patience: int = 10
     most: float = 1.0
+    coarse: bool = True
     bound: float = 1e9
     max_steps: int = 1000
 
@@ -103,15 +112,11 @@ class Sweep(AbstractMethod):
         arrays, rest = eqx.partition((field, drive), eqx.is_array)
         bound, share = (jnp.asarray(n, tol.dtype) for n in (self.bound, min(self.most, 1.0)))
 
-        def above(size, goal, run):
-            more = ~(size <= goal) & (size <= self.bound)  # false for NaN
-            return more & (run.sweeps < self.max_steps)
-
         def unfinished(run):
-            return above(run.residual, tol, run)
+            return self._above(run.residual, tol, run)
 
         def moving(run):
-            return above(run.change, run.target, run)
+            return self._above(run.change, run.target, run)
 
         def onward(run, arrays):
             return self._after(run, *sweep(run, *eqx.combine(arrays, rest)))
@@ -129,6 +134,8 @@ class Sweep(AbstractMethod):
 
         none = jnp.zeros((), int)
         start = _Run(state, bound, bound, tol, share, jnp.inf * share, none, none, none)
+        if self.coarse:
+            start = self._coarsely(onward, start, arrays)
         run = jax.lax.while_loop(unfinished, sweep_and_judge, start)
         lost = ~(largest(run.state) <= bound) | ~(run.residual <= bound)
         unsettled = Verdict.where(lost, Verdict.diverged, Verdict.out_of_steps)
@@ -140,6 +147,27 @@ class Sweep(AbstractMethod):
             evaluations=run.sweeps + run.checks,
             verdict=Verdict.where(run.residual <= tol, Verdict.settled, unsettled),
         )
+
+    def _above(self, size: Scalar, goal: Scalar, run: _Run) -> FlagPerSample:
+        """Whether a sample goes on whose residual, as far as it is known, is `size`."""
+        more = ~(size <= goal) & (size <= self.bound)  # false for NaN
+        return more & (run.sweeps < self.max_steps)
+
+    def _coarsely(self, onward: Callable, run: _Run, arrays: PyTree) -> _Run:
+        """`run` as far as float32 brings it: until rounding would show, or it gets no closer."""
+        dtype, start = run.share.dtype, _cast((run, arrays), jnp.float32)
+        few = sum(array.size for array in jax.tree.leaves(arrays)) < MANY
+        if few or dtype != jnp.float64 or not _keeps_dtypes(onward, *start):
+            return run
+
+        def far(now):
+            goal = jnp.maximum(now.target, COARSE * jnp.maximum(1, largest(now.state)))
+            return self._above(now.change, goal, now) & (now.share >= start[0].share)
+
+        end = _cast(while_going(far, onward, *start, by=4), dtype)
+        sane = largest(end.state) <= self.bound  # false for NaN
+        state = jax.tree.map(lambda new, old: jnp.where(sane, new, old), end.state, run.state)
+        return run._replace(state=state, sweeps=end.sweeps)
 
     def _after(self, run: _Run, state: State, change: Scalar) -> _Run:
         """`run` with the results of one more sweep."""
@@ -155,6 +183,21 @@ class Sweep(AbstractMethod):
             waited=jnp.where(tired, 0, waited),
             sweeps=run.sweeps + 1,
         )
+
+
+def _cast(tree: PyTree, dtype: Any) -> PyTree:
+    """`tree` with its floating arrays in `dtype`."""
+    return jax.tree.map(lambda a: a.astype(dtype) if eqx.is_inexact_array(a) else a, tree)
+
+
+def _keeps_dtypes(onward: Callable, run: _Run, arrays: PyTree) -> bool:
+    """Whether a coarser run stays as coarse: some fields hold numbers of their own."""
+    try:
+        after = jax.eval_shape(onward, run, arrays)
+    except (TypeError, ValueError):
+        return False
+    pairs = zip(jax.tree.leaves(after), jax.tree.leaves(run), strict=True)
+    return all(a.dtype == b.dtype for a, b in pairs)
 
 
 def _sweep_of(field: AbstractField, state: State, drive: Drive) -> Callable:

@@ -444,7 +444,9 @@ def test_evaluations_count_what_was_evaluated():
         jax.debug.callback(count, s)
         return 1 - s * jnp.array([1.0, 3.0])
 
-    run = nd.settle(nd.Field(flow, state=jnp.zeros(2)), None, tol=1e-6)
+    # the loop of Follow asks twice where XLA, but for the callback, would see that it is the same
+    field = nd.Field(flow, state=jnp.zeros(2))
+    run = nd.settle(field, None, tol=1e-6, method=nd.Relax())
     jax.effects_barrier()
     assert 0 <= int(run.evaluations) - calls <= 3  # the choice of the first step hides its own
 

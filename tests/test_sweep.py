@@ -70,7 +70,7 @@ def net_of(activation, gain=1.0):
 
 def both(field, inputs, start=None, tol=1e-9):
     swept = nd.settle(field, inputs, start, tol=tol, method=Sweep())
-    return swept, nd.settle(field, inputs, start, tol=tol)
+    return swept, nd.settle(field, inputs, start, tol=tol, method=nd.Relax())
 
 
 def assert_same(swept, relaxed, atol=1e-6):
@@ -344,3 +344,56 @@ def test_fields_that_are_not_known_to_leak_are_refused(field, inputs):
 def test_options_must_be_positive(name):
     with pytest.raises(ValueError, match=f"{name} is 0: it must be positive"):
         Sweep(**{name: 0})
+
+
+# Fewer digits first
+
+
+class Fine(nd.AbstractField):
+    """Two layers whose weights are as many numbers of float64 in the code itself: no other dtype
+    will do."""
+
+    scale: jax.Array = eqx.field(default_factory=lambda: jnp.ones((130, 130)))
+
+    def shapes(self):
+        layer = jax.ShapeDtypeStruct((130,), jnp.float64)
+        return (layer, layer), layer
+
+    def flow(self, t, state, x):
+        a, b = state
+        return x - 0.3 * b - a, FINE @ (self.scale @ a) / 130 - b
+
+    def leak(self):
+        return jnp.ones(()), jnp.ones(())
+
+
+FINE = np.eye(130)[::-1] * 0.5
+WIDE = nd.LayeredLeakyIntegrator.init((24, 120, 100, 6), activation=nd.tanh, key=jax.random.key(2))
+
+
+def test_sweeping_in_float32_first_changes_neither_ends_nor_verdicts():
+    x = X * jnp.linspace(0.0, 3.0, BATCH)[:, None]
+    start = tuple(jnp.zeros((BATCH, n)).at[3].set(1e200) for n in WIDE.sizes[1:])
+    for first in (None, start):  # 1e200 is more than float32 holds
+        runs = [
+            nd.settle(WIDE, x, first, tol=1e-11, method=Sweep(coarse=coarse))
+            for coarse in (True, False)
+        ]
+        assert names(runs[0]) == names(runs[1])
+        np.testing.assert_allclose(flat(runs[0].state), flat(runs[1].state), atol=1e-8)
+        assert np.abs(np.asarray(runs[0].steps) - np.asarray(runs[1].steps)).max() <= 2
+    assert names(runs[0])[2] == "out_of_steps" and names(runs[0]).count("settled") == BATCH - 1
+
+
+def test_float32_leaves_what_is_left_to_float64():
+    for method in (Sweep(), nd.Follow()):
+        one = nd.settle(WIDE, X[0], tol=1e-13, method=method).require()
+        assert float(one.residual) <= 1e-13
+    huge = jax.tree.map(lambda w: w.astype(jnp.float32), WIDE)
+    assert nd.settle(huge, X[0].astype(jnp.float32), tol=1e-5, method=Sweep()).ok
+
+
+def test_a_field_that_float32_does_not_fit_is_swept_as_it_is():
+    x = jnp.asarray(RNG.random((3, 130)))
+    swept, relaxed = both(Fine(), x)
+    assert_same(swept, relaxed)

@@ -76,8 +76,8 @@ class Channel(eqx.Module):
     before these are averaged [004 Sec 5.2], and before any learning rate: where steps are to be
     quantised, divide α by it; `update_of`, what of that change is quantised: the "product" at each
     synapse, or the "signal" J_k of each unit that it is made with, the output's own error included,
-    after all signals have been sent down; `adaptive`, whether the channel's own matrices change [004 Sec 3,
-    ARBP and ASRBP]. Numbers are arrays, so that they can be mapped by `jax.vmap`.
+    after all signals have been sent down; `adaptive`, whether the channel's own matrices change
+    [004 Sec 3, ARBP and ASRBP]. Numbers are arrays, so that they can be mapped by `jax.vmap`.
 
     Raises `ValueError` for numbers out of range.
 
