@@ -13,11 +13,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.sparse
+import scipy  # whose parts are loaded when they are needed
 from jaxtyping import Bool, Complex, Float, Int
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
 
+from .grouping import components
 from .linearise import kind_names, linearise
 from .nullclines import Grid, solved
 from .planar import PlanarFlow, Points, Vector, jacobians, values
@@ -85,7 +84,9 @@ def fixed_curves(
     for line in (line for lines in nullclines for line in lines):
         resting = np.abs(values(flow, line)).max(axis=1) <= grid.rest
         if found:  # both nullclines hold it
-            distance, _ = KDTree(np.concatenate(found) / grid.cell).query(line / grid.cell)
+            distance, _ = scipy.spatial.KDTree(np.concatenate(found) / grid.cell).query(
+                line / grid.cell
+            )
             resting &= distance > 1
         closed = bool(np.all(line[0] == line[-1]))
         if closed and not resting.all():  # begin where it does not rest
@@ -201,7 +202,9 @@ def fixed_points(
     mu = np.abs(values(flow, ends)).max(axis=1)
     ends = ends[(mu <= grid.rest) & np.isfinite(ends).all(axis=1) & grid.inside(ends)]
     if curves and len(ends):
-        distance, _ = KDTree(np.concatenate(curves) / grid.cell).query(ends / grid.cell)
+        distance, _ = scipy.spatial.KDTree(np.concatenate(curves) / grid.cell).query(
+            ends / grid.cell
+        )
         ends = ends[distance > 1]
     if not len(ends):
         return (), []
@@ -250,9 +253,8 @@ def _ordered(points: Points, cell: Vector) -> Points:
 
 def _groups(places: Points, reach: float) -> Int[np.ndarray, " k"]:
     """A number for each point, the same for those that steps of at most `reach` join."""
-    pairs = KDTree(places).query_pairs(reach, output_type="ndarray")
-    joined = scipy.sparse.coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(places),) * 2)
-    return connected_components(joined, directed=False)[1].astype(int)
+    pairs = scipy.spatial.KDTree(places).query_pairs(reach, output_type="ndarray")
+    return components(pairs, len(places))
 
 
 def _distinct(points: Points, grid: Grid) -> Points:

@@ -13,10 +13,8 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
+import scipy  # whose parts are loaded when they are needed
 from jaxtyping import Array, Bool, Float, Int, PyTree
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
 
 from .aliases import Scalar
 from .field import AbstractField, largest
@@ -138,8 +136,8 @@ def _parts(
     around: FixedSet, points: Points, neutral: Int[np.ndarray, " k"], merge: float, short: float
 ) -> Int[np.ndarray, " k"]:
     """Numbers the parts of the fixed set that `points`, at least one, are on."""
-    pairs = KDTree(points).query_pairs(merge, output_type="ndarray").astype(int)
-    part, tried = _components(pairs, len(points)), set()
+    pairs = scipy.spatial.KDTree(points).query_pairs(merge, output_type="ndarray").astype(int)
+    part, tried = components(pairs, len(points)), set()
     curved = np.flatnonzero(neutral)
     propose: Callable = _neighbours
     while len(curved):
@@ -152,18 +150,20 @@ def _parts(
         limit = neutral[ways].max(axis=1)
         leads = around.joined(points[ways[:, 0]], points[ways[:, 1]], limit, short)
         pairs = np.concatenate([pairs, ways[leads]])
-        part, propose = _components(pairs, len(points)), _bridges
+        part, propose = components(pairs, len(points)), _bridges
     return part
 
 
-def _components(pairs: Pairs, count: int) -> Int[np.ndarray, " k"]:
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return connected_components(graph, directed=False)[1].astype(int)
+def components(pairs: Pairs, count: int) -> Int[np.ndarray, " k"]:
+    graph = scipy.sparse.coo_array(
+        (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count)
+    )
+    return scipy.sparse.csgraph.connected_components(graph, directed=False)[1].astype(int)
 
 
 def _neighbours(points: Points, part: Int[np.ndarray, " k"]) -> Pairs:
     """Every point with its nearest ones."""
-    _, near = KDTree(points).query(points, min(NEIGHBOURS + 1, len(points)))
+    _, near = scipy.spatial.KDTree(points).query(points, min(NEIGHBOURS + 1, len(points)))
     near = near.reshape(len(points), -1)
     pairs = np.stack([np.repeat(np.arange(len(points)), near.shape[1]), near.ravel()], axis=1)
     return np.unique(np.sort(pairs, axis=1), axis=0)
@@ -174,7 +174,7 @@ def _bridges(points: Points, part: Int[np.ndarray, " k"]) -> Pairs:
     found = [np.empty((0, 2), int)]
     for number in np.unique(part)[:-1]:
         inside, others = np.flatnonzero(part == number), np.flatnonzero(part > number)
-        distance, nearest = KDTree(points[inside]).query(points[others])
+        distance, nearest = scipy.spatial.KDTree(points[inside]).query(points[others])
         order = np.lexsort((distance, part[others]))
         _, first = np.unique(part[others][order], return_index=True)
         best = order[first]

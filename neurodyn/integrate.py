@@ -12,7 +12,7 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
-import scipy.integrate
+import scipy  # whose parts are loaded when they are needed
 from jaxtyping import Array, Float, Int, PyTree
 
 from .aliases import Drive, Scalar, State

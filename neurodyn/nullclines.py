@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.ndimage
+import scipy  # whose parts are loaded when they are needed
 from jaxtyping import Array, Bool, Float
 
 from .planar import PlanarFlow, Points, Vector, mesh, padded, values

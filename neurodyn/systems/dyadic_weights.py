@@ -10,8 +10,8 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import scipy  # whose parts are loaded when they are needed
 from jaxtyping import Array, Float, Int
-from scipy.sparse import csgraph
 
 from ..field import concrete_array, is_concrete
 from .leaky import as_matrix
@@ -69,5 +69,5 @@ def independent_parts(weights: Any) -> Int[np.ndarray, "2 n"]:
     >>> independent_parts(jnp.array([[0.0, -1.0], [1.0, 0.0]])).tolist()
     [[0, 1], [1, 0]]
     """
-    _, parts = csgraph.connected_components(np.asarray(dyadic_block(weights)) != 0)
+    _, parts = scipy.sparse.csgraph.connected_components(np.asarray(dyadic_block(weights)) != 0)
     return parts.reshape(2, -1).astype(np.int64)
