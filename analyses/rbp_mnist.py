@@ -18,7 +18,7 @@ import numpy as np
 import published
 import rbp_runs as runs
 from rbp_runs import Run
-from rbp_table import MISPRINTED, READINGS, RULES, TABLE, entries, variant
+from rbp_table import MISPRINTED, READINGS, RULES, TABLE, WIDE, entries, variant
 
 from neurodyn import plot
 
@@ -88,6 +88,14 @@ def state_readings(report: published.Report, found: dict[str, Run]) -> None:
                 f"against {away['update']:.1f} as printed",
                 why=SWAPPED if reading == "signal" else "",
             )
+    if ", ".join(WIDE) in found:
+        report.measure(
+            "errors quantised to 5 bits, RBP by random matrices twice as wide",
+            ours=_told(found[", ".join(WIDE)]),
+            why="what is quantised has a fixed range, so that the width of the matrices counts, of "
+            "which the paper does not tell; that of the forward weights "
+            f"{_told(found['error 5 bit, RBP'])}, published {TABLE['error 5 bit']['RBP'][0]}",
+        )
     row, rule = MISPRINTED
     ours = {
         n: runs.accuracy(found[n])[0]

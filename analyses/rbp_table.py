@@ -1,10 +1,13 @@
 """Table 1 of paper 004 for MNIST: what is published, and what each entry means."""
 
+import equinox as eqx
+import jax
 from rbp_runs import DECAY, RATE, Variant
 
+import neurodyn as nd
 from neurodyn.learning.channel import Channel
 from neurodyn.learning.learner import FeedbackLearner
-from neurodyn.learning.matrices import sparse_channel
+from neurodyn.learning.matrices import channel_of, sparse_channel
 
 RULES = {"BP": "exact", "RBP": "random", "SRBP": "skipped"}
 
@@ -44,6 +47,7 @@ READINGS = {  # of quantised updates, other than the printed one
     "step": "quantised after the rate, so that steps are multiples of α",
 }
 OTHERWISE = ("signal 5 bit", "signal 3 bit", "signal 1 bit", "step 3 bit", "step 1 bit")
+WIDE = ("wide 5 bit", "RBP")  # the error quantised, and random matrices twice as wide
 MISPRINTED = ("update 1 bit", "RBP")  # against the text beside the table
 QUICK = {  # of the digits
     "baseline": ("BP", "RBP", "SRBP"),
@@ -76,6 +80,7 @@ def variant(row: str, rule: str) -> Variant:
         "baseline": lambda: Channel(),
         "no": lambda: Channel(derivative=False),
         "error": lambda: Channel(bits=int(number[0]), scale=2.0**-3),
+        "wide": lambda: Channel(bits=int(number[0]), scale=2.0**-3),
         "dropout": lambda: Channel(dropout=int(number[0]) / 100),
         "update": lambda: Channel(update_bits=int(number[0]), update_scale=2.0**-6),
         "signal": lambda: Channel(
@@ -83,8 +88,14 @@ def variant(row: str, rule: str) -> Variant:
         ),
         "step": lambda: Channel(update_bits=int(number[0]), update_scale=2.0**-6 / RATE),
     }
-    decay = 0.0 if what in ("error", "update", "signal", "step") else DECAY  # [004 Sec 5.2]
-    return Variant(feedback, FeedbackLearner(channels[what]()), decay=decay)
+    decay = DECAY if what in ("baseline", "no", "dropout") else 0.0  # [004 Sec 5.2]
+    prepare = _doubled if what == "wide" else None
+    return Variant(feedback, FeedbackLearner(channels[what]()), prepare, decay=decay)
+
+
+def _doubled(path: nd.Pathway, key: jax.Array) -> nd.Pathway:
+    """The net with the matrices of its channel doubled."""
+    return eqx.tree_at(channel_of, path, tuple(2 * matrix for matrix in channel_of(path)))
 
 
 def entries(quick: bool) -> list[tuple[str, str]]:
@@ -92,4 +103,5 @@ def entries(quick: bool) -> list[tuple[str, str]]:
     if quick:
         return [(row, rule) for row, rules in QUICK.items() for rule in rules]
     table = [(row, rule) for row, rules in TABLE.items() for rule in rules]
-    return table + [(row, rule) for row in OTHERWISE for rule in RULES]
+    others = [(row, rule) for row in OTHERWISE for rule in RULES]
+    return [*table, *others, WIDE]

@@ -1,5 +1,6 @@
 """Follow: where the flow goes, its verdicts, less work; and the derivative of what rests there."""
 
+import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -134,6 +135,15 @@ def test_one_sample_in_float32():
     assert {leaf.dtype for leaf in jax.tree.leaves(one.state)} == {jnp.dtype("float32")}
     fine = nd.settle(net_of(nd.hard_sigmoid), X[3], tol=1e-9, method=nd.Sweep()).require()
     np.testing.assert_allclose(flat(one.state), flat(fine.state), atol=1e-3)
+
+
+def test_rates_that_spread_widely_by_an_implicit_solver():
+    rates = jnp.array([1.0, 1e5])
+    stiff = nd.Field(lambda t, s, x: rates * (x - s), state=jnp.zeros(2), inputs=jnp.zeros(2))
+    flow = nd.Relax(solver=diffrax.Kvaerno5(), max_steps=200)
+    run = nd.settle(stiff, jnp.array([1.0, 2.0]), tol=1e-6, method=nd.Follow(flow=flow)).require()
+    np.testing.assert_allclose(run.state, [1, 2], atol=1e-6)
+    assert float(run.time) == pytest.approx(np.log(1e6), rel=0.3)  # and not 1e5 steps of 1e-5
 
 
 def test_near_must_be_positive():
