@@ -162,7 +162,7 @@ class Sweep(AbstractMethod):
 
         def far(now):
             goal = jnp.maximum(now.target, COARSE * jnp.maximum(1, largest(now.state)))
-            return self._above(now.change, goal, now) & (now.share >= start[0].share)
+            return self._above(now.change, goal, now) & (now.share >= min(self.most, 1.0))
 
         end = _cast(while_going(far, onward, *start, by=4), dtype)
         sane = largest(end.state) <= self.bound  # false for NaN

@@ -387,8 +387,8 @@ def test_sweeping_in_float32_first_changes_neither_ends_nor_verdicts():
 
 def test_float32_leaves_what_is_left_to_float64():
     for method in (Sweep(), nd.Follow()):
-        one = nd.settle(WIDE, X[0], tol=1e-13, method=method).require()
-        assert float(one.residual) <= 1e-13
+        few = nd.settle(WIDE, 0.5 * X[:3], tol=1e-13, method=method).require()
+        assert float(few.residual.max()) <= 1e-13
     huge = jax.tree.map(lambda w: w.astype(jnp.float32), WIDE)
     assert nd.settle(huge, X[0].astype(jnp.float32), tol=1e-5, method=Sweep()).ok
 

@@ -95,6 +95,21 @@ def test_several_seeds_at_once_are_what_each_is_by_itself():
         np.testing.assert_allclose(together.net.weights[0][k], one.net.weights[0], atol=1e-6)
 
 
+def test_both_phases_share_the_drive_of_the_input():
+    learner = nd.ContrastLearner("ep", nd.SquaredError(), 1e-4, 1.0, method=nd.Sweep())
+    batch, hidden = 4, 8
+
+    def work(inputs):
+        """What one update computes, loops counted once."""
+        net = nd.LayeredLeakyIntegrator.init((inputs, hidden, 2), key=jax.random.key(0))
+        given = net, jnp.ones((batch, inputs)), jnp.ones((batch, 2)), jax.random.key(1)
+        step = jax.jit(lambda *given: learner.step(*given)[1].change)
+        return step.lower(*given).compile().cost_analysis()["flops"]
+
+    product = 2 * batch * hidden  # of one input; the drive, and the change of the weights
+    assert 2 <= (work(800) - work(400)) / 400 / product < 2.6
+
+
 def test_options_that_are_arrays_can_be_mapped_too():
     x, y = (jnp.asarray(a[:20], jnp.float32) for a in (DIGITS.images, DIGITS.targets()))
     coarse = eqx.filter_vmap(lambda b: nd.FeedbackLearner(nd.Channel(bits=b)))(
