@@ -42,10 +42,12 @@ class Follow(AbstractMethod):
     fixed point, as 1 of 96 samples did in 784-512-512-10 nets with random tied weights. `Relax`
     never does.
 
-    **Fields:** `near`, the residual at which sweeps take over; `flow`; `sweep`, the sweeps, and
-    `tied`, those where the flow runs down an energy, as with tied weights: over-relaxed [Young
-    1954], which pays where all eigenvalues are real. `time` is that of the flow; `steps` and
-    `evaluations` are those of both.
+    **Fields:** `near`, the residual at which sweeps take over; `approach`, how the flow is followed
+    up to there: only the basin must be right; `flow`, how it is followed all the way, and where
+    sweeps do not settle, by the solver of `approach` then; `sweep`, the sweeps, and `tied`, those
+    where the flow runs down an energy, as with tied weights: over-relaxed [Young 1954], which pays
+    where all eigenvalues are real. `time` is that of the flow; `steps` and `evaluations` are those
+    of both.
 
     >>> import jax, jax.numpy as jnp, neurodyn as nd
     >>> net = nd.LayeredLeakyIntegrator.init((4, 6, 3), key=jax.random.key(0))
@@ -54,26 +56,32 @@ class Follow(AbstractMethod):
     ({'settled': 5}, True)
     """
 
-    near: float = 0.01
+    near: float = 0.03
+    approach: Relax = Relax(accuracy=1e-2, fraction=1e-2, solver=dfx.Bosh3())
     flow: Relax = Relax()
     sweep: Sweep = Sweep()
     tied: Sweep = Sweep(most=1.7, patience=100)
 
     def __check_init__(self):
         require_positive(self, "near")
+        if not isinstance(self.approach.solver, dfx.AbstractERK):
+            raise TypeError(
+                f"approach has the solver {type(self.approach.solver).__name__}: give an explicit "
+                "Runge–Kutta solver of diffrax, such as diffrax.Bosh3()."
+            )
 
     def settle_one(
         self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
     ) -> Settled:
         given = field, drive
         field, drive, state = fixed((field, drive, state))
-        flow = Follower(field, drive, tol, max_time, self.flow)
-        if not isinstance(self.flow.solver, dfx.AbstractERK):
-            end = self.flow.settle_one(field, state, drive, tol, max_time)
-        elif field.leak() is None:
+        if field.leak() is not None:
+            end = self._in_two_parts(field, state, drive, tol, max_time)
+        elif isinstance(self.flow.solver, dfx.AbstractERK):
+            flow = Follower(field, drive, tol, max_time, self.flow)
             end = flow.settled(flow.through(flow.begin(state)).end())
         else:
-            end = self._in_two_parts(flow, flow.begin(state))
+            end = self.flow.settle_one(field, state, drive, tol, max_time)
         return dataclasses.replace(
             end,
             state=resting(*given, end.state, end.ok),
@@ -81,17 +89,27 @@ class Follow(AbstractMethod):
             evaluations=end.evaluations.astype(int),
         )
 
-    def _in_two_parts(self, flow: Follower, lane: Lane) -> Settled:
+    def _in_two_parts(
+        self, field: AbstractField, state: State, drive: Drive, tol: Scalar, max_time: Scalar
+    ) -> Settled:
         """To `near`, and from there by sweeps; where these fail the flow goes on to the end."""
-        field, tol = flow.field, flow.tol
         sweep = self.tied if field.has_energy() else self.sweep
 
+        def flow(bound):
+            rough, fine = self.approach, self.flow
+            accuracy = jnp.where(bound > tol, rough.accuracy, fine.accuracy).astype(tol.dtype)
+            fraction = jnp.where(bound > tol, rough.fraction, fine.fraction).astype(tol.dtype)
+            method = dataclasses.replace(
+                fine, accuracy=accuracy, fraction=fraction, solver=rough.solver
+            )
+            return Follower(field, drive, bound, max_time, method)
+
         def attempt(run):
-            lane = dataclasses.replace(flow, tol=run.bound).through(run.lane)
-            flown = flow.settled(lane.end())
+            lane = flow(run.bound).through(run.lane)
+            flown = flow(run.bound).settled(lane.end())
             needed = flown.ok & ~(flown.residual <= tol)
             enough = jnp.where(needed, tol, jnp.inf)  # no sweep where there is nothing to do
-            swept = sweep.settle_one(field, flown.state, flow.drive, enough, flow.max_time)
+            swept = sweep.settle_one(field, flown.state, drive, enough, max_time)
             steps = run.steps + swept.steps.astype(jnp.int32)
             asked = run.asked + swept.evaluations.astype(jnp.int32)
             summed = dataclasses.replace(
@@ -103,7 +121,8 @@ class Follow(AbstractMethod):
             return _Run(lane, tol, steps, asked, end, needed & ~swept.ok)
 
         near, none = jnp.maximum(tol, jnp.asarray(self.near, tol.dtype)), jnp.zeros((), jnp.int32)
-        start = _Run(lane, near, none, none, flow.settled(lane.end()), jnp.asarray(True))
+        lane = flow(near).begin(state)
+        start = _Run(lane, near, none, none, flow(near).settled(lane.end()), jnp.asarray(True))
         return jax.lax.while_loop(lambda run: run.goes_on, attempt, start).end
 
 

@@ -46,8 +46,8 @@ class Relax(AbstractMethod):
     implicit one, such as `diffrax.Kvaerno5()`, for time constants that spread widely).
     """
 
-    accuracy: float = 1e-4
-    fraction: float = 1e-3
+    accuracy: float | Scalar = 1e-4
+    fraction: float | Scalar = 1e-3
     bound: float = 1e9
     max_steps: int = eqx.field(default=20_000, static=True)
     solver: dfx.AbstractSolver = dfx.Tsit5()

@@ -29,7 +29,7 @@ class StepControl(dfx.AbstractAdaptiveStepSizeController):
     rtol: float | Scalar  # pyright: ignore[reportIncompatibleVariableOverride]
     atol: float | Scalar  # pyright: ignore[reportIncompatibleVariableOverride]
     norm: Callable
-    fraction: float | None = None
+    fraction: float | Scalar | None = None
     floor: Scalar | None = None
 
     def wrap(self, direction):
@@ -61,7 +61,7 @@ def step_control(
     atol: float | Scalar,
     *,
     norm: Callable = optx.rms_norm,
-    fraction: float | None = None,
+    fraction: float | Scalar | None = None,
     floor: Scalar | None = None,
 ) -> StepControl:
     """The control with these tolerances of a step; `fraction` and `floor` tighten it near rest."""

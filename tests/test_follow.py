@@ -1,5 +1,7 @@
 """Follow: where the flow goes, its verdicts, less work; and the derivative of what rests there."""
 
+import dataclasses
+
 import diffrax
 import jax
 import jax.numpy as jnp
@@ -81,14 +83,24 @@ def test_untied_nets_free_and_nudged(beta):
     assert (np.asarray(followed.time) < np.asarray(relaxed.time)).all()
 
 
-def test_it_is_the_flow_alone_where_there_is_no_leak_and_where_near_is_enough():
+def test_it_is_the_flow_alone_where_there_is_no_leak():
     dense = nd.LeakyIntegrator(jnp.array([[0.0, -0.5], [0.5, 0.0]]))
-    for field, inputs, tol in ((dense, jnp.ones(2), 1e-6), (net_of(nd.tanh), X, 0.05)):
-        followed = nd.settle(field, inputs, tol=tol, method=nd.Follow())
-        relaxed = nd.settle(field, inputs, tol=tol, method=nd.Relax())
-        np.testing.assert_allclose(flat(followed.state), flat(relaxed.state), atol=1e-10)
-        assert followed.counts() == relaxed.counts()
-        np.testing.assert_array_equal(followed.steps, relaxed.steps)
+    followed = nd.settle(dense, jnp.ones(2), tol=1e-6, method=nd.Follow())
+    relaxed = nd.settle(dense, jnp.ones(2), tol=1e-6, method=nd.Relax())
+    np.testing.assert_allclose(flat(followed.state), flat(relaxed.state), atol=1e-10)
+    assert followed.counts() == relaxed.counts() and int(followed.steps) == int(relaxed.steps)
+
+
+def test_nothing_is_swept_where_near_is_enough():
+    field, method = net_of(nd.tanh), nd.Follow()
+    followed = nd.settle(field, X, tol=0.05, method=method).require()
+    approached = nd.settle(field, X, tol=0.05, method=method.approach).require()
+    assert float(followed.residual.max()) <= 0.05 and float(followed.residual.max()) > 0.005
+    assert (np.asarray(followed.time) > 0).all()
+    fine = dataclasses.replace(method.flow, solver=method.approach.solver)  # near is all the way
+    relaxed = nd.settle(field, X, tol=0.05, method=fine)
+    np.testing.assert_array_equal(followed.steps, relaxed.steps)
+    assert int(followed.steps.sum()) >= int(approached.steps.sum())
 
 
 # The verdicts of the flow
@@ -146,9 +158,11 @@ def test_rates_that_spread_widely_by_an_implicit_solver():
     assert float(run.time) == pytest.approx(np.log(1e6), rel=0.3)  # and not 1e5 steps of 1e-5
 
 
-def test_near_must_be_positive():
+def test_fields_are_checked():
     with pytest.raises(ValueError, match=r"near is 0: it must be positive\."):
         nd.Follow(near=0)
+    with pytest.raises(TypeError, match="approach has the solver Kvaerno5: give an explicit"):
+        nd.Follow(approach=nd.Relax(solver=diffrax.Kvaerno5()))
 
 
 # Batches that grow smaller
