@@ -9,7 +9,6 @@ function judges all ends, and compares the side on which they lie with the exact
 import argparse
 import json
 import os
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from neurodyn.field import largest
 
 from . import numba_loop
 from .conditions import PACKAGES, in_its_own_process, markdown_table, processor
+from .measure import peak_megabytes
 
 TOL = 1e-8
 FINE = 1e-8  # the largest power of ten, as rtol, at which a plain controller comes to rest at TOL
@@ -224,13 +224,12 @@ def one(name: str, count: int) -> dict:
     compiled = time.perf_counter()
     end = method.run(starts(count))
     done = time.perf_counter()
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "method": name,
         "starts": count,
         "seconds": done - compiled,
         "compile": compiled - begin,
-        "megabytes": kilobytes / 1024,
+        "megabytes": peak_megabytes(),
     } | judged(starts(count), end)
 
 

@@ -10,7 +10,6 @@ import argparse
 import itertools
 import json
 import os
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from neurodyn.alignment import alignment
 from neurodyn.learning.gradient import equilibrium_gradient, recurrent_backprop
 
 from .conditions import PACKAGES, in_its_own_process, markdown_table, processor
+from .measure import peak_megabytes
 from .problem import SIZES, Problem, images, problem
 
 COST = nd.SquaredError()
@@ -66,7 +66,7 @@ def recurrent(given: Problem, y: jax.Array, free: nd.Settled) -> PyTree:
 @eqx.filter_jit
 @eqx.filter_grad
 def _through(field, inputs, y, tol):
-    state = nd.settle(field, inputs, tol=tol).state
+    state = nd.settle(field, inputs, tol=tol, method=nd.Relax()).state
     return jnp.mean(jax.vmap(COST)(state, y))
 
 
@@ -95,7 +95,7 @@ RATES: dict[str, tuple[Callable, Callable]] = {
 
 def reference(given: Problem, y: jax.Array) -> nd.LayeredLeakyIntegrator:
     """The gradient by NumPy alone: λ = (1 − W D)⁻ᵀ ∂C/∂s, D = diag ρ′(s), one LU per sample."""
-    net, sizes = given.field, SIZES[1:]
+    net, sizes = given.field, given.field.sizes[1:]
     rate, rate_slope = RATES[given.activation]
     tight = nd.settle(net, given.inputs, tol=1e-12, method=nd.Sweep()).require().state
     ends = np.cumsum((0, *sizes))
@@ -138,7 +138,7 @@ def one(name: str, activation: str, samples: int, rounds: int) -> dict:
         "least": min(seconds),
         "most": max(seconds),
         "compile": first - statistics.median(seconds),
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": peak_megabytes(),
     }
     if name != "settle":
         wanted = reference(given, y)

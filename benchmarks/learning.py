@@ -13,6 +13,7 @@ weights after 100 updates.
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -102,11 +103,14 @@ def pixels(samples: int) -> tuple[Any, Any]:
     return jnp.asarray(x, jnp.float32), jnp.asarray(labels.targets(), jnp.float32)
 
 
-def learnt(updates: int) -> nd.LayeredLeakyIntegrator:
+@functools.cache
+def learnt(updates: int, sizes: tuple[int, ...] = SIZES) -> nd.LayeredLeakyIntegrator:
     """The net after so many updates of 20 images."""
     net = nd.LayeredLeakyIntegrator.init(
-        SIZES, activation=nd.hard_sigmoid, key=jax.random.key(0), dtype=jnp.float32
+        sizes, activation=nd.hard_sigmoid, key=jax.random.key(0), dtype=jnp.float32
     )
+    if not updates:
+        return net
     x, y = pixels(1000)
     learner, sgd = OURS.learner(), optimiser()
     progress = nd.begin(nd.Projected(net), learner, sgd, x[:20], y[:20])
@@ -117,7 +121,7 @@ def learnt(updates: int) -> nd.LayeredLeakyIntegrator:
 
 
 def prepared(method: Method, net: nd.LayeredLeakyIntegrator, batch: int) -> Callable[[], Any]:
-    """One update of one batch by `method`, compiled."""
+    """One update of one batch by `method`: the progress and what it tells; compiled once."""
     x, y = pixels(batch)
     learner, sgd = method.learner(), optimiser()
     progress = nd.begin(nd.Projected(net, epsilon=method.epsilon), learner, sgd, x, y)
@@ -125,7 +129,7 @@ def prepared(method: Method, net: nd.LayeredLeakyIntegrator, batch: int) -> Call
 
     def update():
         return jax.block_until_ready(
-            nd.advance(progress, learner, sgd, x, y, order, jax.random.key(0))[1]
+            nd.advance(progress, learner, sgd, x, y, order, jax.random.key(0))
         )
 
     return update

@@ -6,7 +6,7 @@ settles every sample is the one reported.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax as dfx
 import equinox as eqx
@@ -27,12 +27,16 @@ class Peer(NamedTuple):
     name: str
     run: Callable[..., Run]
     note: str
-    settings: tuple[dict[str, float], ...] = ({},)
+    settings: tuple[dict[str, Any], ...] = ({},)
 
 
-def settle(problem: Problem, method: nd.AbstractMethod | None = None) -> Run:
+def settle(problem: Problem, method: nd.AbstractMethod) -> Run:
     settled = nd.settle(problem.field, problem.inputs, tol=problem.tol, method=method)
     return Run(jax.block_until_ready(settled.state), int(settled.evaluations.max()))
+
+
+def relax(problem: Problem) -> Run:
+    return settle(problem, nd.Relax())
 
 
 def follow(problem: Problem) -> Run:
@@ -123,9 +127,9 @@ def diffrax_tuned(problem: Problem, rtol: float, dtmax: float) -> Run:
 
 PEERS = (
     Peer(
-        "neurodyn.settle",
-        settle,
-        "its default, Relax(), untuned: Tsit5 whose error per step is a share of the way it covers",
+        "neurodyn Relax",
+        relax,
+        "Relax(): the flow, by Tsit5 whose error per step is a share of the way it covers, untuned",
     ),
     Peer("neurodyn Follow", follow, "Follow(): the flow until it is near, then sweeps, untuned"),
     Peer("neurodyn Sweep", sweep, "Sweep(): block Gauss–Seidel from the start, untuned"),

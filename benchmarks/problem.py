@@ -6,7 +6,7 @@ each pixel repeated 3 times and framed by 2 of background, so that anyone can ru
 """
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ class Problem(NamedTuple):
     """A network, a batch of images that drives it, and the residual max |μ| to be reached."""
 
     activation: str
-    field: nd.LayeredLeakyIntegrator
+    field: Any
     inputs: Float[Array, "batch pixels"]
     tol: float
 
@@ -32,11 +32,13 @@ class Problem(NamedTuple):
 class Run(NamedTuple):
     """Where the samples ended, and how often the slowest of them evaluated μ.
 
-    `state` may hold fewer samples than the problem: the first ones.
+    `state` may hold fewer samples than the problem: the first ones. `seconds` are told by what
+    runs elsewhere, and has a clock of its own.
     """
 
     state: tuple[Array, ...]
     evaluations: int
+    seconds: float | None = None
 
 
 def images(samples: int) -> tuple[Float[np.ndarray, "samples pixels"], str]:
@@ -53,10 +55,10 @@ def cast(tree, dtype):
     return jax.tree.map(lambda leaf: leaf.astype(dtype), tree)
 
 
-def problem(activation: str, dtype: str, batch: int) -> Problem:
+def problem(activation: str, dtype: str, batch: int, sizes: tuple[int, ...] = SIZES) -> Problem:
     """The benchmark's problem, the same network in either dtype; needs JAX's `jax_enable_x64`."""
     field = nd.LayeredLeakyIntegrator.init(
-        SIZES,
+        sizes,
         activation=nd.activation_named(activation),
         key=jax.random.key(0),
         dtype=jnp.float64,

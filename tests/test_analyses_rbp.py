@@ -51,7 +51,7 @@ def test_the_rate_decays_after_each_update(analyses):
 
 def test_entries_of_the_table_are_what_they_say(analyses):
     table, runs = analyses("rbp_table"), analyses("rbp_runs")
-    assert len(table.entries(quick=False)) == 42 + 6 and len(table.entries(quick=True)) == 6
+    assert len(table.entries(quick=False)) == 42 + 15 + 1 and len(table.entries(quick=True)) == 6
     sparse = runs.drawn(table.variant("sparse 8", "RBP"), (64, 100, 100, 10), KEY)
     for matrix in channel_of(sparse):
         np.testing.assert_allclose(np.unique(matrix), [0, 8**-0.5], rtol=1e-6)
@@ -62,6 +62,13 @@ def test_entries_of_the_table_are_what_they_say(analyses):
     assert table.variant("top layer only", "BP").shares == (0, 0, 0, 0, 1)
     update, step = (table.variant(f"{what} 3 bit", "BP") for what in ("update", "step"))
     assert float(update.learner.channel.update_scale) == 2**-6 and update.decay == 0
+    signal = table.variant("signal 3 bit", "BP").learner.channel
+    assert signal.update_of == "signal" and update.learner.channel.update_of == "product"
+    drawn = [
+        channel_of(runs.drawn(table.variant(f"{row} 5 bit", "RBP"), (64, 100, 100, 10), KEY))[0]
+        for row in ("wide", "error")
+    ]
+    np.testing.assert_array_equal(drawn[0], 2 * drawn[1])
     assert float(step.rate * step.learner.channel.update_scale) == pytest.approx(2**-6)
 
 
