@@ -43,10 +43,10 @@ class Follow(AbstractMethod):
 
     **Fields:** `near`, the residual at which sweeps take over; `approach`, how the flow is followed
     up to there: only the basin must be right; `flow`, how it is followed all the way, also by an
-    implicit solver, and where sweeps do not settle, by the solver of `approach` then; `sweep`, the sweeps, and `tied`, those
-    where the flow runs down an energy, as with tied weights: over-relaxed [Young 1954], which pays
-    where all eigenvalues are real. `time` is that of the flow; `steps` and `evaluations` are those
-    of both.
+    implicit solver, and where sweeps do not settle, by the solver of `approach` then; `sweep`, the
+    sweeps, and `tied`, those where the flow runs down an energy, as with tied weights: over-relaxed
+    [Young 1954], which pays where all eigenvalues are real. `time` is that of the flow; `steps` and
+    `evaluations` are those of both.
 
     >>> import jax, jax.numpy as jnp, neurodyn as nd
     >>> net = nd.LayeredLeakyIntegrator.init((4, 6, 3), key=jax.random.key(0))
