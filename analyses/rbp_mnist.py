@@ -88,10 +88,11 @@ def state_readings(report: published.Report, found: dict[str, Run]) -> None:
                 f"against {away['update']:.1f} as printed",
                 why=SWAPPED if reading == "signal" else "",
             )
-    if ", ".join(WIDE) in found:
+    wide = ", ".join(WIDE)
+    if wide in found:
         report.measure(
             "errors quantised to 5 bits, RBP by random matrices twice as wide",
-            ours=_told(found[", ".join(WIDE)]),
+            ours=_told(found[wide]),
             why="what is quantised has a fixed range, so that the width of the matrices counts, of "
             "which the paper does not tell; that of the forward weights "
             f"{_told(found['error 5 bit, RBP'])}, published {TABLE['error 5 bit']['RBP'][0]}",

@@ -52,13 +52,15 @@ def left(run: nd.Trained, learner: nd.AbstractLearner, quick: bool) -> float:
     return float(eqx.filter_jit(error_rate)(learner, run.net, x, y))
 
 
-def state_errors(report: published.Report, found: dict[str, nd.Trained]) -> None:
+def state_errors(
+    report: published.Report, found: dict[str, nd.Trained], wrong: dict[str, float]
+) -> None:
     """The errors that the settled, clipped reading comes to, for both nets."""
     quick = report.options.quick
     for name, deep in (("projected-2", "2"), ("projected-3", "3")):
         history = found[name].history
         train, test = (column(history, n)[-1] for n in ("train_error", "test_error"))
-        after = left(found[name], READINGS[name].learner, quick)
+        after = wrong[name]
         report.state(
             f"{deep} hidden layers: training error 0.00 % in about 70 epochs [Fig 3, Table 1]",
             ours=f"{percent(after)} by the weights after {len(history)} epochs; judged before the "
@@ -78,15 +80,17 @@ def state_errors(report: published.Report, found: dict[str, nd.Trained]) -> None
         )
 
 
-def measure_cooled(report: published.Report, found: dict[str, nd.Trained]) -> None:
+def measure_cooled(
+    report: published.Report, found: dict[str, nd.Trained], wrong: dict[str, float]
+) -> None:
     """What is left of the training errors when the steps are made smaller."""
     name, quick = "projected-2", report.options.quick
-    warm, learner = found[name], READINGS[name].learner
-    cold = runs.cooled(name, warm, report.options)
+    cold = runs.cooled(name, found[name], report.options)
+    after = left(cold, READINGS[name].learner, quick)
     report.measure(
         "the same, the rates a tenth for a few more epochs",
-        ours=f"2 hidden layers: {percent(left(warm, learner, quick))} of the training images wrong "
-        f"before, {percent(left(cold, learner, quick))} {len(cold.history)} epochs later, and "
+        ours=f"2 hidden layers: {percent(wrong[name])} of the training images wrong "
+        f"before, {percent(after)} {len(cold.history)} epochs later, and "
         f"{percent(cold.history[-1]['test_error'])} of the test images",
         why="whether the plateau is one of the steps or of the rule",
     )
@@ -215,8 +219,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             name: {n: column(run.history, n) for n in ("train_error", "test_error")}
             for name, run in found.items()
         }
-        state_errors(report, found)
-        measure_cooled(report, found)
+        wrong = {
+            name: left(found[name], READINGS[name].learner, options.quick)
+            for name in ("projected-2", "projected-3")
+        }
+        state_errors(report, found, wrong)
+        measure_cooled(report, found, wrong)
         state_traces(report, found)
         state_settling(report, found)
         state_printed(report, found, options.quick)

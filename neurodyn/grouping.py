@@ -155,9 +155,8 @@ def _parts(
 
 
 def components(pairs: Pairs, count: int) -> Int[np.ndarray, " k"]:
-    graph = scipy.sparse.coo_array(
-        (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count)
-    )
+    """A number for each of `count` points, the same for those that `pairs` join to one part."""
+    graph = scipy.sparse.coo_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(count, count))
     return scipy.sparse.csgraph.connected_components(graph, directed=False)[1].astype(int)
 
 
